@@ -1,0 +1,139 @@
+package field
+
+import "iter"
+
+// Line is one field: its name as sent and its value without surrounding
+// white space.
+type Line struct{ Name, Value []byte }
+
+// Fields is a list of fields in order. The zero value is empty and ready. It
+// is not safe for concurrent use while it is changed.
+type Fields struct {
+	lines []Line
+	arena []byte // what Add and Set copied
+}
+
+// Len is the number of field lines.
+func (f *Fields) Len() int { return len(f.lines) }
+
+// Line is the i-th field line.
+func (f *Fields) Line(i int) Line { return f.lines[i] }
+
+// All yields names and values in order.
+func (f *Fields) All() iter.Seq2[[]byte, []byte] {
+	return func(yield func(name, value []byte) bool) {
+		for i := range f.lines {
+			if !yield(f.lines[i].Name, f.lines[i].Value) {
+				return
+			}
+		}
+	}
+}
+
+// Get is the value of the first field of that name, in any case; nil if there
+// is none, empty but not nil if it is empty.
+func (f *Fields) Get(name string) []byte {
+	for i := range f.lines {
+		if EqualFold(f.lines[i].Name, name) {
+			return f.lines[i].Value
+		}
+	}
+	return nil
+}
+
+// Has reports whether there is a field of that name.
+func (f *Fields) Has(name string) bool { return f.Get(name) != nil }
+
+// Add appends a field. Both strings are copied.
+func (f *Fields) Add(name, value string) {
+	f.lines = append(f.lines, Line{f.copy(name), f.copy(value)})
+}
+
+// AddView appends a field without copying: name and value must not change
+// while f is used. A nil value is stored as an empty one.
+func (f *Fields) AddView(name, value []byte) {
+	if value == nil {
+		value = empty
+	}
+	f.lines = append(f.lines, Line{name, value})
+}
+
+var empty = []byte{}
+
+// Set replaces all fields of that name by one, in the place of the first.
+func (f *Fields) Set(name, value string) {
+	for i := range f.lines {
+		if EqualFold(f.lines[i].Name, name) {
+			f.lines[i].Value = f.copy(value)
+			f.deleteFrom(i+1, name)
+			return
+		}
+	}
+	f.Add(name, value)
+}
+
+// Del removes all fields of that name.
+func (f *Fields) Del(name string) { f.deleteFrom(0, name) }
+
+func (f *Fields) deleteFrom(from int, name string) {
+	kept := f.lines[:from]
+	for _, line := range f.lines[from:] {
+		if !EqualFold(line.Name, name) {
+			kept = append(kept, line)
+		}
+	}
+	f.lines = kept
+}
+
+// Reset empties f and keeps its memory for further use.
+func (f *Fields) Reset() {
+	f.lines = f.lines[:0]
+	f.arena = f.arena[:0]
+}
+
+// Clone copies the fields and their bytes.
+func (f *Fields) Clone() Fields {
+	size := 0
+	for i := range f.lines {
+		size += len(f.lines[i].Name) + len(f.lines[i].Value)
+	}
+	c := Fields{lines: make([]Line, 0, len(f.lines)), arena: make([]byte, 0, size)}
+	for i := range f.lines {
+		c.lines = append(c.lines, Line{c.copyBytes(f.lines[i].Name), c.copyBytes(f.lines[i].Value)})
+	}
+	return c
+}
+
+// copy puts s into the arena. Where the arena grows, earlier copies stay
+// valid: they keep the old memory alive.
+func (f *Fields) copy(s string) []byte {
+	start := len(f.arena)
+	f.arena = append(f.arena, s...)
+	return f.arena[start:len(f.arena):len(f.arena)]
+}
+
+func (f *Fields) copyBytes(b []byte) []byte {
+	start := len(f.arena)
+	f.arena = append(f.arena, b...)
+	return f.arena[start:len(f.arena):len(f.arena)]
+}
+
+// EqualFold compares a name with another in any ASCII case.
+func EqualFold(a []byte, b string) bool {
+	if len(a) != len(b) {
+		return false
+	}
+	for i := range a {
+		if a[i] != b[i] && lower(a[i]) != lower(b[i]) {
+			return false
+		}
+	}
+	return true
+}
+
+func lower(c byte) byte {
+	if 'A' <= c && c <= 'Z' {
+		return c + ('a' - 'A')
+	}
+	return c
+}
