@@ -49,6 +49,11 @@ func (f *Fields) Add(name, value string) {
 	f.lines = append(f.lines, Line{f.copy(name), f.copy(value)})
 }
 
+// AddCopy appends a field. Both slices are copied.
+func (f *Fields) AddCopy(name, value []byte) {
+	f.lines = append(f.lines, Line{f.copyBytes(name), f.copyBytes(value)})
+}
+
 // AddView appends a field without copying: name and value must not change
 // while f is used. A nil value is stored as an empty one.
 func (f *Fields) AddView(name, value []byte) {
@@ -109,12 +114,21 @@ func (f *Fields) Clone() Fields {
 func (f *Fields) copy(s string) []byte {
 	start := len(f.arena)
 	f.arena = append(f.arena, s...)
-	return f.arena[start:len(f.arena):len(f.arena)]
+	return f.copied(start)
 }
 
 func (f *Fields) copyBytes(b []byte) []byte {
 	start := len(f.arena)
 	f.arena = append(f.arena, b...)
+	return f.copied(start)
+}
+
+// copied is what the arena got since start: not nil even if that is nothing,
+// as Get tells an empty field from an absent one.
+func (f *Fields) copied(start int) []byte {
+	if start == len(f.arena) {
+		return empty
+	}
 	return f.arena[start:len(f.arena):len(f.arena)]
 }
 
