@@ -1,0 +1,42 @@
+package takeover
+
+import (
+	"runtime"
+	"time"
+)
+
+// OS is the operating system's Runtime. Verdict and ThreadCPU know something
+// on Linux only.
+func OS() Runtime { return system{start: time.Now()} }
+
+type system struct{ start time.Time }
+
+// Go starts f on a locked thread. The thread ends with f: handlers may have
+// changed it.
+func (system) Go(_ string, f func()) {
+	go func() {
+		runtime.LockOSThread()
+		f()
+	}()
+}
+
+func (system) Spawn(f func()) { go f() }
+
+// Yield does nothing: the system decides by itself who runs.
+func (system) Yield(string) {}
+
+func (system) NewParker() Parker { return make(parker, 1) }
+
+func (s system) Now() int64 { return int64(time.Since(s.start)) }
+
+// parker is a channel with room for the one unpark that is remembered.
+type parker chan struct{}
+
+func (p parker) Park() { <-p }
+
+func (p parker) Unpark() {
+	select {
+	case p <- struct{}{}:
+	default:
+	}
+}

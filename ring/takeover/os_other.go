@@ -1,0 +1,13 @@
+//go:build !linux
+
+package takeover
+
+import "time"
+
+func (system) Sleep(d time.Duration) { time.Sleep(d) }
+
+func (system) ThreadID() int { return 0 }
+
+func (system) ThreadCPU(int) int64 { return 0 }
+
+func (system) Verdict(int, int64) Verdict { return Unknown }

@@ -1,0 +1,187 @@
+package takeover
+
+import (
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+const (
+	// patience is how many looks at the same run the watchdog waits for a
+	// thread that merely lacks a CPU, or while it comes late itself, before
+	// it takes the loop all the same.
+	patience = 4
+
+	// linger is for how many ticks without any run the watchdog goes on
+	// before it parks: waking it costs more than a few ticks.
+	linger = 16
+)
+
+// watchdog looks about every tick at the words of all loops of a group, while
+// any loop is active, and takes those whose leader does not come back.
+//
+// It needs a CPU and a P of its own to come on time: with GOMAXPROCS no
+// larger than the number of loops its ticks were seen 16 ms apart, with one
+// more 1.1 ms.
+type watchdog struct {
+	g      *Group
+	parker Parker
+	parked atomic.Bool
+	ticks  atomic.Uint64
+
+	// Guarded by mu, which is never held while waiting:
+	mu      sync.Mutex
+	started bool
+
+	closing atomic.Bool
+	gone    atomic.Bool
+}
+
+// watch is what the watchdog remembers of a loop. Its own.
+type watch struct {
+	word uint64 // as last seen
+	seen int    // looks that found this word, in its handler
+	cpu  int64  // the leader's CPU time at the first of them
+}
+
+func (d *watchdog) init(g *Group) {
+	d.g = g
+	d.parker = g.rt.NewParker()
+}
+
+// start starts the watchdog unless it runs.
+func (d *watchdog) start() {
+	d.mu.Lock()
+	first := !d.started
+	d.started = true
+	d.mu.Unlock()
+	if first {
+		d.g.rt.Go("watchdog", d.run)
+	} else {
+		d.wake()
+	}
+}
+
+// stop ends the watchdog and waits for it.
+func (d *watchdog) stop() {
+	d.mu.Lock()
+	started := d.started
+	d.mu.Unlock()
+	d.closing.Store(true)
+	d.wake()
+	for started && !d.gone.Load() {
+		d.g.rt.Sleep(d.g.tick)
+	}
+}
+
+// wake unparks the watchdog if it is parked. The caller has published first
+// that there is something to see; see park.
+func (d *watchdog) wake() {
+	if d.parked.Load() && d.parked.CompareAndSwap(true, false) {
+		d.parker.Unpark()
+	}
+}
+
+func (d *watchdog) run() {
+	defer d.gone.Store(true)
+	rt, tick := d.g.rt, d.g.tick
+	quiet := 0
+	for !d.closing.Load() {
+		before := rt.Now()
+		rt.Sleep(tick)
+		onTime := time.Duration(rt.Now()-before) < 2*tick
+		d.ticks.Add(1)
+		if d.look(onTime) {
+			quiet = 0
+		} else if quiet++; quiet >= linger {
+			d.park()
+			quiet = 0
+		}
+	}
+}
+
+// look looks at every loop once, and reports whether any of them is active:
+// not idle, or it has begun a run since the last look.
+func (d *watchdog) look(onTime bool) (active bool) {
+	for _, l := range *d.g.loops.Load() {
+		before := l.watch.word
+		l.look(onTime)
+		if !l.idle.Load() || l.watch.word != before {
+			active = true
+		}
+	}
+	return active
+}
+
+// park waits for a loop to become busy. No wake is lost: a loop publishes that
+// it is busy and then looks whether the watchdog is parked; the watchdog
+// publishes that it is parked and then looks for busy loops.
+func (d *watchdog) park() {
+	d.parked.Store(true)
+	if invariants {
+		d.g.rt.Yield("watchdog parks")
+	}
+	if d.busy() || d.closing.Load() {
+		if d.parked.CompareAndSwap(true, false) {
+			return
+		}
+		// Somebody has unparked it already: that is consumed here.
+	}
+	d.parker.Park()
+}
+
+func (d *watchdog) busy() bool {
+	for _, l := range *d.g.loops.Load() {
+		if !l.idle.Load() {
+			return true
+		}
+	}
+	return false
+}
+
+// look is one look of the watchdog at l.
+func (l *Loop) look(onTime bool) {
+	v, w := l.word.v.Load(), &l.watch
+	if v&stateMask != stateInHandler {
+		w.word, w.seen = v, 0
+		return
+	}
+	if v != w.word || w.seen == 0 {
+		*w = watch{word: v, seen: 1, cpu: l.rt.ThreadCPU(l.leader.Load().id)}
+		return
+	}
+	w.seen++
+	teaches := onTime && l.rt.Verdict(l.leader.Load().id, w.cpu) != Descheduled
+	if teaches || w.seen >= patience {
+		l.take(v, teaches)
+	}
+}
+
+// take takes the loop from the run that token names and gives it to a spare.
+// Without a spare the run keeps its loop.
+func (l *Loop) take(token uint64, teaches bool) {
+	if l.spares.ready.Load() == 0 {
+		return
+	}
+	if invariants {
+		l.rt.Yield("take")
+	}
+	l.leaveBehind(1)
+	if !l.word.take(token) {
+		l.leaveBehind(-1)
+		return
+	}
+	// The loop is ours, and with it the spares and what the leader wrote.
+	l.count.takeovers.Add(1)
+	kind := lessonTaken
+	if teaches {
+		kind = lessonBlocked
+	}
+	l.lessons.add(lesson{key: l.key, kind: kind})
+	t := l.spares.pop()
+	l.leader.Store(t)
+	if invariants {
+		l.rt.Yield("taken")
+	}
+	t.promote()
+}
