@@ -55,8 +55,8 @@ func IsValue(c byte) bool { return classes[c]&classValue != 0 }
 // undisguised; nothing here can end a line or a word.
 func IsTarget(c byte) bool { return classes[c]&classTarget != 0 }
 
-// IsHost reports whether c may stand in a registered name other than in a
-// percent-encoding (RFC 3986 §3.2.2).
+// IsHost reports whether c may stand in a registered name, percent-encodings
+// aside (RFC 3986 §3.2.2).
 func IsHost(c byte) bool { return classes[c]&classHost != 0 }
 
 // IsHex reports whether c is a hexadecimal digit.
