@@ -24,8 +24,9 @@ func TestSmoke(t *testing.T) {
 			for !l.Inline(1, ring.HintInline) {
 				runtime.Gosched()
 			}
+			what := n % 20
 			r := l.Begin(1)
-			switch n % 20 {
+			switch what {
 			case 5:
 				time.Sleep(20 * time.Millisecond)
 			case 6:
