@@ -1,0 +1,303 @@
+package uring
+
+import (
+	"fmt"
+	"math/bits"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/uringserve/uringserve/ring"
+	"github.com/uringserve/uringserve/ring/iouring"
+	"github.com/uringserve/uringserve/ring/proactor"
+)
+
+// Port is one loop's io_uring. See proactor.Port for what its methods promise;
+// all but Wake are the loop's.
+type Port struct {
+	ring *iouring.Ring
+	bufs *iouring.BufRing
+
+	// late are system calls to make once everything queued before them has
+	// been submitted, in order.
+	late []lateOp
+	// local are completions that did not come from the ring.
+	local []proactor.Completion
+	// held: the kernel did not take all that the last Enter submitted.
+	held bool
+
+	// hangups are the polls in flight, by their user data.
+	hangups map[proactor.UserData]hangup
+	// pollWork are polls to be armed anew or cancelled at the next Enter.
+	pollWork []proactor.UserData
+
+	// showsSends: successful skipped sends complete, too, and are hidden.
+	showsSends bool
+	sends      []skippedSend
+
+	wake wake
+
+	// Memory, off-heap.
+	buffers    []byte
+	bufferSize int
+	given      []bool // by buffer id: the kernel has it
+	givenCount int
+	provided   int
+	arena      []byte
+	rest       *rest
+
+	// Immutable.
+	start     time.Time
+	rawWaits  bool
+	lateLimit int
+}
+
+var _ proactor.Port = (*Port)(nil)
+
+// bufferGroup is the id of the one group of provided buffers of a ring.
+const bufferGroup = 1
+
+type lateOp struct {
+	fd  int
+	how int // SHUT_WR, SHUT_RDWR or lateClose
+	ud  proactor.UserData
+}
+
+const lateClose = -1
+
+type skippedSend struct {
+	ud proactor.UserData
+	n  int32
+}
+
+// portConfig is what all loops of an engine share.
+type portConfig struct {
+	Options
+	rawWaits   bool // WaitBrief may keep the P
+	showsSends bool // the probe found that skipped sends cannot be trusted
+}
+
+// newPort makes a port. An error is a *ring.UnavailableError if the system
+// denies what it needs.
+func newPort(c portConfig) (p *Port, err error) {
+	p = &Port{
+		bufferSize: c.BufferSize,
+		provided:   c.Provided,
+		given:      make([]bool, c.Provided+c.Reserve),
+		hangups:    make(map[proactor.UserData]hangup),
+		showsSends: c.showsSends,
+		rawWaits:   c.rawWaits,
+		start:      time.Now(),
+	}
+	p.wake.fd = -1
+	defer func() {
+		if err != nil {
+			p.Dispose()
+			p = nil
+		}
+	}()
+	p.ring, err = iouring.Setup(iouring.Config{Entries: uint32(c.Entries), CQEntries: uint32(c.CQEntries)})
+	if err != nil {
+		return p, err
+	}
+	p.lateLimit = int(p.ring.Params().SQEntries)
+	p.late = make([]lateOp, 0, p.lateLimit)
+	p.bufs, err = iouring.NewBufRing(p.ring, 1<<bits.Len(uint(c.Provided-1)), bufferGroup)
+	if err != nil {
+		return p, err
+	}
+	if p.buffers, err = iouring.Map(len(p.given) * c.BufferSize); err != nil {
+		return p, fmt.Errorf("uring: mapping receive buffers: %w", err)
+	}
+	if p.arena, err = iouring.Map(c.ArenaBytes); err != nil {
+		return p, fmt.Errorf("uring: mapping the send arena: %w", err)
+	}
+	if p.rest, err = newRest(c.RestBytes); err != nil {
+		return p, err
+	}
+	return p, p.wake.open()
+}
+
+// sqe is the next submission. Running out is the loop's fault: it asks Space.
+func (p *Port) sqe(ud proactor.UserData) *iouring.SQE {
+	sqe := p.ring.GetSQE()
+	if sqe == nil {
+		panic("BUG: uring: more operations queued than Space")
+	}
+	sqe.UserData = uint64(ud)
+	return sqe
+}
+
+// Accept implements proactor.Port.
+func (p *Port) Accept(listener int, ud proactor.UserData) {
+	p.sqe(ud).PrepAcceptMultishot(listener, unix.SOCK_CLOEXEC)
+}
+
+// Recv implements proactor.Port.
+func (p *Port) Recv(fd int, ud proactor.UserData) {
+	p.sqe(ud).PrepRecvMultishot(fd, bufferGroup)
+}
+
+// Send implements proactor.Port.
+func (p *Port) Send(fd int, b []byte, ud proactor.UserData, skip bool) {
+	sqe := p.sqe(ud)
+	if !skip {
+		sqe.PrepSendAll(fd, b)
+		return
+	}
+	sqe.PrepSendTry(fd, b)
+	if p.showsSends {
+		sqe.Flags = 0
+		p.sends = append(p.sends, skippedSend{ud, int32(len(b))})
+	}
+}
+
+// Cancel implements proactor.Port.
+func (p *Port) Cancel(target, ud proactor.UserData) {
+	sqe := p.sqe(ud)
+	sqe.PrepCancel(uint64(target))
+	sqe.Flags = iouring.SQECQESkipSuccess
+}
+
+// Shutdown implements proactor.Port.
+func (p *Port) Shutdown(fd int, both bool, ud proactor.UserData) {
+	how := unix.SHUT_WR
+	if both {
+		how = unix.SHUT_RDWR
+	}
+	p.addLate(lateOp{fd, how, ud})
+}
+
+// Close implements proactor.Port.
+func (p *Port) Close(fd int, ud proactor.UserData) {
+	if len(p.late) > 0 {
+		p.addLate(lateOp{fd, lateClose, ud})
+		return
+	}
+	sqe := p.sqe(ud)
+	sqe.PrepClose(fd)
+	sqe.Flags = iouring.SQECQESkipSuccess
+}
+
+func (p *Port) addLate(op lateOp) {
+	if len(p.late) == p.lateLimit {
+		panic("BUG: uring: more operations queued than Space")
+	}
+	p.late = append(p.late, op)
+}
+
+// runLate makes the late system calls. None of them waits.
+func (p *Port) runLate() {
+	for _, op := range p.late {
+		var errno unix.Errno
+		if op.how == lateClose {
+			_, _, errno = unix.RawSyscall(unix.SYS_CLOSE, uintptr(op.fd), 0, 0)
+		} else {
+			errno = shutdown(op.fd, op.how)
+		}
+		if errno != 0 {
+			p.local = append(p.local, proactor.Completion{UserData: op.ud, Res: -int32(errno)})
+		}
+	}
+	p.late = p.late[:0]
+}
+
+// Space implements proactor.Port.
+func (p *Port) Space() int {
+	return min(p.ring.Space(), p.lateLimit-len(p.late))
+}
+
+// ResetOnClose implements proactor.Port.
+func (p *Port) ResetOnClose(fd int) {
+	// A socket that has no such option is closed as it is.
+	_ = unix.SetsockoptLinger(fd, unix.SOL_SOCKET, unix.SO_LINGER, &unix.Linger{Onoff: 1})
+}
+
+// Buffer implements proactor.Port.
+func (p *Port) Buffer(id uint32) []byte {
+	off := int(id) * p.bufferSize
+	return p.buffers[off : off+p.bufferSize : off+p.bufferSize]
+}
+
+// Provide implements proactor.Port.
+func (p *Port) Provide(id uint32) {
+	if p.given[id] {
+		panic("BUG: uring: buffer provided twice")
+	}
+	if p.givenCount == p.provided {
+		panic("BUG: uring: more buffers provided than Provided")
+	}
+	p.given[id] = true
+	p.givenCount++
+	b := p.Buffer(id)
+	if invariants {
+		poison(b)
+	}
+	p.bufs.Provide(b, uint16(id))
+}
+
+// poison makes a use of returned bytes show.
+func poison(b []byte) {
+	for i := range b {
+		b[i] = 0xDB
+	}
+}
+
+// taken notes that the kernel gave a buffer to the loop.
+func (p *Port) taken(id uint32) {
+	p.given[id] = false
+	p.givenCount--
+}
+
+// Buffers implements proactor.Port.
+func (p *Port) Buffers() int { return len(p.given) }
+
+// Provided implements proactor.Port.
+func (p *Port) Provided() int { return p.provided }
+
+// SendArena implements proactor.Port.
+func (p *Port) SendArena() []byte { return p.arena }
+
+// Allocate implements proactor.Port.
+func (p *Port) Allocate(n int) []byte { return p.rest.allocate(n) }
+
+// Free implements proactor.Port.
+func (p *Port) Free(b []byte) { p.rest.free(b) }
+
+// ThreadBound implements proactor.Port: completions of an operation run on the
+// thread that submitted it.
+func (p *Port) ThreadBound() bool { return true }
+
+// Now implements proactor.Port. It is never zero, which means "none".
+func (p *Port) Now() ring.Instant { return ring.Instant(time.Since(p.start) + 1) }
+
+// Wall implements proactor.Port.
+func (p *Port) Wall() time.Time { return time.Now() }
+
+// Dispose implements proactor.Port.
+func (p *Port) Dispose() {
+	p.wake.close()
+	if p.ring != nil {
+		// Only polls may be in flight, and they touch no memory; should
+		// anything else be, it must not outlive its buffers.
+		p.ring.CancelEverything(disposeTimeout)
+	}
+	if p.bufs != nil {
+		p.bufs.Close()
+		p.bufs = nil
+	}
+	if p.ring != nil {
+		p.ring.Close()
+		p.ring = nil
+	}
+	for _, m := range [...][]byte{p.buffers, p.arena} {
+		iouring.Unmap(m)
+	}
+	p.buffers, p.arena = nil, nil
+	if p.rest != nil {
+		p.rest.dispose()
+		p.rest = nil
+	}
+}
+
+const disposeTimeout = time.Second
