@@ -163,8 +163,7 @@ const (
 	FaultStatus Fault = iota + 1
 	// FaultName: a field name that is not a token.
 	FaultName
-	// FaultValue: a field value with control octets, or white space at its
-	// ends.
+	// FaultValue: a field value with a control octet other than tab.
 	FaultValue
 	// FaultLength: a Content-Length that is malformed or repeated.
 	FaultLength
