@@ -59,7 +59,10 @@ type Port interface {
 	// stays armed). A new leader arms its own.
 	ArmWake(ud UserData)
 
-	// Space is how many more operations can be queued before an Enter.
+	// Space is how many more operations can be queued before an Enter, at
+	// first 32 or more. It is back at its first value when everything queued
+	// has been submitted; while it is less after an Enter, the caller comes
+	// again.
 	Space() int
 
 	// Enter submits what is queued and, with wait, waits until there is a
@@ -116,7 +119,7 @@ type Port interface {
 	Wall() time.Time
 
 	// Dispose frees the port: memory, descriptors of its own. Nothing is in
-	// flight any more.
+	// flight any more but wake-ups that were armed.
 	Dispose()
 }
 
