@@ -1,0 +1,9 @@
+// Package denied is test support: it starts child processes to which the
+// system denies io_uring, as a container's seccomp profile does. Only Linux
+// has anything in it.
+//
+//	cmd := exec.Command(binary, "serve", "--engine", "auto")
+//	err := denied.Start(cmd, syscall.EPERM)
+//	…
+//	err = cmd.Wait()
+package denied
