@@ -37,9 +37,7 @@ func (p *Port) Enter(wait proactor.Wait, timeout time.Duration) error {
 		if timeout < 0 || timeout > briefWait {
 			timeout = briefWait
 		}
-		if p.rawWaits {
-			mode = iouring.Raw
-		}
+		mode = iouring.Raw
 	}
 	p.wake.sleeping.Store(true)
 	var err error

@@ -38,6 +38,10 @@ type Options struct {
 
 	// Takeover is how handlers run.
 	Takeover takeover.Options
+
+	// Lost, if set, is told that a loop has ended because its ring failed.
+	// Called on the loop's thread.
+	Lost func(loop int, err error)
 }
 
 const (

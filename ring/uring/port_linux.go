@@ -48,7 +48,6 @@ type Port struct {
 
 	// Immutable.
 	start     time.Time
-	rawWaits  bool
 	lateLimit int
 }
 
@@ -73,7 +72,6 @@ type skippedSend struct {
 // portConfig is what all loops of an engine share.
 type portConfig struct {
 	Options
-	rawWaits   bool // WaitBrief may keep the P
 	showsSends bool // the probe found that skipped sends cannot be trusted
 }
 
@@ -86,7 +84,6 @@ func newPort(c portConfig) (p *Port, err error) {
 		given:      make([]bool, c.Provided+c.Reserve),
 		hangups:    make(map[proactor.UserData]hangup),
 		showsSends: c.showsSends,
-		rawWaits:   c.rawWaits,
 		start:      time.Now(),
 	}
 	p.wake.fd = -1

@@ -22,7 +22,7 @@ type testPort struct {
 
 func newTestPort(t testing.TB, o Options) *testPort {
 	t.Helper()
-	return newTestPortConfig(t, portConfig{Options: o.withDefaults(), rawWaits: true})
+	return newTestPortConfig(t, portConfig{Options: o.withDefaults()})
 }
 
 func newTestPortConfig(t testing.TB, c portConfig) *testPort {
