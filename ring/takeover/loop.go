@@ -18,9 +18,10 @@ type Loop struct {
 	word   word
 	leader atomic.Pointer[Thread] // written with the loop held
 
-	idle   atomic.Bool // the leader waits long; the watchdog may park
-	spares spares
-	live   atomic.Int64 // threads that have not ended
+	idle    atomic.Bool // the leader waits long; the watchdog may park
+	closely atomic.Bool // a run began that is not well known
+	spares  spares
+	live    atomic.Int64 // threads that have not ended
 
 	// Held with the loop:
 	key    uint64 // of the open run
@@ -113,7 +114,9 @@ func (l *Loop) Begin(key uint64) ring.Run {
 		l.rt.Yield("begin")
 	}
 	l.key = key
-	l.routes.begin(key)
+	if !l.routes.begin(key) && !l.closely.Load() {
+		l.closely.Store(true)
+	}
 	t := l.leader.Load()
 	t.key = key
 	t.run = l.word.begin()

@@ -9,14 +9,6 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Sleep sleeps in the kernel, not by a Go timer, which would wake a second
-// thread for each tick.
-func (system) Sleep(d time.Duration) {
-	left := unix.NsecToTimespec(int64(d))
-	for unix.Nanosleep(&left, &left) == unix.EINTR {
-	}
-}
-
 func (system) ThreadID() int { return unix.Gettid() }
 
 // ThreadCPU reads the thread's CPU clock: its id is the thread's, inverted,

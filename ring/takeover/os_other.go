@@ -2,10 +2,6 @@
 
 package takeover
 
-import "time"
-
-func (system) Sleep(d time.Duration) { time.Sleep(d) }
-
 func (system) ThreadID() int { return 0 }
 
 func (system) ThreadCPU(int) int64 { return 0 }

@@ -190,12 +190,12 @@ func (t *Thread) settle() {
 // exit cleans up after a handler that called runtime.Goexit.
 func (t *Thread) exit() {
 	l := t.loop
-	if t.stopped || t.run == 0 {
-		t.leading = t.leading && !t.stopped
-		return
-	}
 	t.exits++
 	l.count.goexits.Add(1)
+	if t.stopped || t.run == 0 {
+		// Not in a handler: a bug of the server's, which leads on.
+		return
+	}
 	l.lessons.add(lesson{key: t.key, kind: lessonExits})
 	// lead's deferred functions may have ended the run already.
 	if l.word.ended(t.run) || l.End(ring.NewRun(l, t.run)) {
