@@ -35,7 +35,7 @@ const (
 	bodySized                    // a byte of a body of known length
 	bodyFailed                   // nothing is taken: err is the answer
 	chunkSize                    // a digit, or what ends the size
-	chunkExtBWS                  // space after the size or a value, or ";"
+	chunkExtBWS                  // space after a value, or ";"
 	chunkExtName0
 	chunkExtName
 	chunkExtNameBWS // space after the name, "=" or ";"
@@ -201,7 +201,7 @@ func (d *Body) sizeByte(c byte) Reason {
 			return 0
 		case c == '\n':
 			return BareLF
-		case c == ';' || c == ' ' || c == '\t':
+		case c == ';':
 			d.state = chunkExtBWS
 			return d.extByte(c)
 		}

@@ -7,6 +7,9 @@ import "github.com/uringserve/uringserve/app/field"
 //
 //	chunk-ext = *( BWS ";" BWS name [ BWS "=" BWS ( token / quoted-string ) ] )
 //
+// Stricter than that in one place: no space between the size and the first
+// ";", which others take for a part of the size.
+//
 // A CR that is not in its place, or any LF, is refused: two recipients that
 // saw the line end at different bytes would see different bodies.
 func (d *Body) extByte(c byte) Reason {

@@ -58,7 +58,7 @@ func TestLimits(t *testing.T) {
 			return chunked + "1;abc=\"def\"\r\nx\r\n0;" + strings.Repeat("a", n-1-len(";abc=\"def\"")) + "\r\n\r\n"
 		}, ChunkExtTooLong},
 		{"ChunkExtBytes of spaces", lim.ChunkExtBytes, func(n int) string {
-			return chunked + "0" + strings.Repeat(" ", n-2) + ";a\r\n\r\n"
+			return chunked + "0;a" + strings.Repeat(" ", n-4) + ";b\r\n\r\n"
 		}, ChunkExtTooLong},
 		{"empty lines", maxEmptyBytes / 2, func(n int) string {
 			return strings.Repeat("\r\n", n) + host + "\r\n"
