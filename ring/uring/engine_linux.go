@@ -1,6 +1,8 @@
 package uring
 
 import (
+	"time"
+
 	"github.com/uringserve/uringserve/ring"
 	"github.com/uringserve/uringserve/ring/iouring"
 	"github.com/uringserve/uringserve/ring/proactor"
@@ -20,7 +22,7 @@ func New(o Options) (ring.Engine, error) {
 	if o.Loops < 1 {
 		o.Loops = CPUs()
 	}
-	c := portConfig{Options: o, showsSends: !works(features, iouring.FeatureSkipSends)}
+	c := portConfig{Options: o, start: time.Now(), showsSends: !works(features, iouring.FeatureSkipSends)}
 	e, err := proactor.New(proactor.Config{
 		Name:     Name,
 		Loops:    o.Loops,

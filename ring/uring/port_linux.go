@@ -1,6 +1,7 @@
 package uring
 
 import (
+	"errors"
 	"fmt"
 	"math/bits"
 	"time"
@@ -72,7 +73,8 @@ type skippedSend struct {
 // portConfig is what all loops of an engine share.
 type portConfig struct {
 	Options
-	showsSends bool // the probe found that skipped sends cannot be trusted
+	start      time.Time // Instants count from it
+	showsSends bool      // the probe found that skipped sends cannot be trusted
 }
 
 // newPort makes a port. An error is a *ring.UnavailableError if the system
@@ -84,7 +86,7 @@ func newPort(c portConfig) (p *Port, err error) {
 		given:      make([]bool, c.Provided+c.Reserve),
 		hangups:    make(map[proactor.UserData]hangup),
 		showsSends: c.showsSends,
-		start:      time.Now(),
+		start:      c.start,
 	}
 	p.wake.fd = -1
 	defer func() {
@@ -93,16 +95,11 @@ func newPort(c portConfig) (p *Port, err error) {
 			p = nil
 		}
 	}()
-	p.ring, err = iouring.Setup(iouring.Config{Entries: uint32(c.Entries), CQEntries: uint32(c.CQEntries)})
-	if err != nil {
+	if err = p.openRing(c); err != nil {
 		return p, err
 	}
 	p.lateLimit = int(p.ring.Params().SQEntries)
 	p.late = make([]lateOp, 0, p.lateLimit)
-	p.bufs, err = iouring.NewBufRing(p.ring, 1<<bits.Len(uint(c.Provided-1)), bufferGroup)
-	if err != nil {
-		return p, err
-	}
 	if p.buffers, err = iouring.Map(len(p.given) * c.BufferSize); err != nil {
 		return p, fmt.Errorf("uring: mapping receive buffers: %w", err)
 	}
@@ -113,6 +110,26 @@ func newPort(c portConfig) (p *Port, err error) {
 		return p, err
 	}
 	return p, p.wake.open()
+}
+
+// openRing makes the ring and its ring of buffers, smaller ones if there is
+// not enough lockable memory for both.
+func (p *Port) openRing(c portConfig) (err error) {
+	config := iouring.Config{Entries: uint32(c.Entries), CQEntries: uint32(c.CQEntries)}
+	buffers := 1 << bits.Len(uint(c.Provided-1))
+	for {
+		if p.ring, err = iouring.Setup(config); err != nil {
+			return err
+		}
+		p.bufs, err = iouring.NewBufRing(p.ring, buffers, bufferGroup)
+		made := p.ring.Params()
+		if !errors.Is(err, unix.ENOMEM) || made.SQEntries <= iouring.MinEntries {
+			return err
+		}
+		p.ring.Close()
+		p.ring = nil
+		config = iouring.Config{Entries: made.SQEntries / 2, CQEntries: made.CQEntries / 2}
+	}
 }
 
 // sqe is the next submission. Running out is the loop's fault: it asks Space.

@@ -9,7 +9,6 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"github.com/uringserve/uringserve/ring/iouring"
 	"github.com/uringserve/uringserve/ring/proactor"
 )
 
@@ -28,6 +27,7 @@ func newTestPort(t testing.TB, o Options) *testPort {
 func newTestPortConfig(t testing.TB, c portConfig) *testPort {
 	t.Helper()
 	runtime.LockOSThread()
+	c.start = time.Now()
 	p, err := newPort(c)
 	if err != nil {
 		t.Fatal(err)
@@ -517,5 +517,3 @@ func TestBufferProvidedTwice(t *testing.T) {
 func isReset(err error) bool {
 	return bytes.Contains([]byte(err.Error()), []byte("reset"))
 }
-
-var _ = iouring.MinEntries
