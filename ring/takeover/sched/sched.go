@@ -66,7 +66,7 @@ type thread struct {
 	id    int
 	name  string
 	state state
-	until int64       // sleeping, computing: when it goes on
+	until int64       // sleeping, computing, waiting: when it goes on
 	cond  func() bool // waiting: for what
 	cpu   int64       // time spent in Compute
 	baton chan struct{}
@@ -156,12 +156,23 @@ func (s *Scheduler) Compute(d time.Duration) {
 
 // WaitFor returns when cond is true. Cond is called often, by whichever thread
 // runs, and must only look.
-func (s *Scheduler) WaitFor(cond func() bool) {
+func (s *Scheduler) WaitFor(cond func() bool) { s.WaitUntil(cond, Never) }
+
+// Never is a time that does not come.
+const Never = time.Duration(1<<63 - 1)
+
+// WaitUntil is WaitFor that gives up at that time since New; it returns what
+// cond said last.
+func (s *Scheduler) WaitUntil(cond func() bool, at time.Duration) bool {
 	t := s.mustBeThread()
 	for !cond() {
-		t.cond = cond
+		if int64(at) <= s.now {
+			return false
+		}
+		t.cond, t.until = cond, int64(at)
 		s.pass(waiting, "wait")
 	}
+	return true
 }
 
 // Run runs the threads until until is true, which is asked before every step;
@@ -280,7 +291,7 @@ func (s *Scheduler) able() []*thread {
 				continue
 			}
 		case waiting:
-			if !t.cond() {
+			if t.until > s.now && !t.cond() {
 				continue
 			}
 		default:
@@ -297,7 +308,8 @@ func (s *Scheduler) able() []*thread {
 func (s *Scheduler) jump(within int64) bool {
 	due := int64(-1)
 	for _, t := range s.threads {
-		if (t.state == sleeping || t.state == computing) && t.until > s.now && (due < 0 || t.until < due) {
+		timed := t.state == sleeping || t.state == computing || t.state == waiting && t.until != int64(Never)
+		if timed && t.until > s.now && (due < 0 || t.until < due) {
 			due = t.until
 		}
 	}

@@ -169,6 +169,27 @@ func TestWaitFor(t *testing.T) {
 	}
 }
 
+func TestWaitUntil(t *testing.T) {
+	for seed := range uint64(50) {
+		s := New(seed)
+		ready := false
+		var early, late bool
+		var gaveUp time.Duration
+		s.Go("waits", func() {
+			late = s.WaitUntil(func() bool { return ready }, time.Second)
+			gaveUp = s.Now()
+			early = s.WaitUntil(func() bool { return ready }, time.Hour)
+		})
+		s.Go("sets", func() { s.Sleep(time.Minute); ready = true })
+		if err := s.Run(nil); err != nil {
+			t.Fatal(err)
+		}
+		if late || gaveUp != time.Second || !early {
+			t.Fatalf("seed %d: %v at %v, then %v", seed, late, gaveUp, early)
+		}
+	}
+}
+
 func TestVerdict(t *testing.T) {
 	s := New(1)
 	s.Slowness = 0
