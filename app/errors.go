@@ -1,0 +1,21 @@
+package app
+
+import "errors"
+
+// Errors of a Response's methods, besides ErrEnded.
+var (
+	// ErrGone: the client is gone, or was cut off; nothing more will reach it.
+	ErrGone = errors.New("app: the client is gone")
+
+	// ErrContentLength: more was written than the Content-Length that the
+	// handler had set.
+	ErrContentLength = errors.New("app: more written than the declared Content-Length")
+
+	// ErrCommitted: it is too late for that, the head of the response has
+	// gone.
+	ErrCommitted = errors.New("app: the head of the response has gone")
+)
+
+// ErrAbort is what a handler panics with to break its response off: the client
+// sees that it is not whole, and nothing is logged.
+var ErrAbort = errors.New("app: handler aborted")

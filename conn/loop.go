@@ -1,0 +1,252 @@
+package conn
+
+import (
+	"sync/atomic"
+	"time"
+
+	"github.com/uringserve/uringserve/app"
+	"github.com/uringserve/uringserve/ring"
+)
+
+// A loop is the Server's half of a ring.Loop. On loop, but for orders.
+type loop struct {
+	srv *Server
+	rl  ring.Loop
+	n   counters
+
+	wheel   wheel
+	conns   []*conn // all that are not closed; conn.index is the place in it
+	watched []*conn // those that had a send outstanding at some time this second
+	watchAt ring.Instant
+
+	free       []*stream // for further requests
+	quarantine []*stream // with the invariants tag: not to be used again yet
+
+	scratch  []byte  // a response being put together; at most maxScratch is kept
+	held     []*conn // whose output waits for the end of a pipelined batch
+	dateText [dateLen]byte
+	dateSec  int64
+	logAt    ring.Instant // begin of the interval in which logged counts
+	logged   int
+
+	draining bool
+	node     ring.PostNode
+	orders   atomic.Uint32 // of type order; from any goroutine
+}
+
+// An order is what a Server wants of its loops.
+type order uint32
+
+const (
+	orderDrain order = 1 << iota
+	orderAbort
+)
+
+const (
+	maxFreeStreams = 256           // kept per loop
+	maxQuarantine  = 64            // streams, with the invariants tag
+	maxScratch     = 64 << 10      // bytes
+	heartbeat      = time.Second   // between looks at what is slow
+	dateLen        = len(dateForm) // of a Date field's value
+	dateForm       = "Mon, 02 Jan 2006 15:04:05 GMT"
+)
+
+func newLoop(s *Server, rl ring.Loop) *loop {
+	l := &loop{srv: s, rl: rl, dateSec: -1}
+	l.draining = s.draining.Load()
+	return l
+}
+
+// Open begins a connection.
+func (l *loop) Open(rc ring.Conn) ring.ConnHandler {
+	if l.wheel.count == 0 {
+		l.wheel.start(l.rl.Now())
+	}
+	active := l.srv.active.Add(1)
+	busy := l.srv.limits.MaxConns > 0 && active > l.srv.limits.MaxConns
+	if busy {
+		l.n.refusals[RefusedBusy].Add(1)
+		if !l.srv.limits.BusyResponse {
+			l.srv.left()
+			return nil
+		}
+	} else {
+		l.n.conns.Add(1)
+	}
+	c := &conn{rc: rc, l: l, index: uint32(len(l.conns))}
+	l.conns = append(l.conns, c)
+	if busy {
+		c.refuse(503)
+		return c
+	}
+	c.awaitFirst()
+	return c
+}
+
+// drop forgets a closed connection.
+func (l *loop) drop(c *conn) {
+	last := len(l.conns) - 1
+	l.conns[c.index] = l.conns[last]
+	l.conns[c.index].index = c.index
+	l.conns[last] = nil
+	l.conns = l.conns[:last]
+	l.wheel.remove(c)
+	l.srv.left()
+}
+
+// Tick runs what is due. The next call is asked for within a heartbeat at
+// most, because a deadline set later may be nearer than any there is now.
+func (l *loop) Tick(now ring.Instant) (next ring.Instant) {
+	l.sendHeld()
+	l.watch(now)
+	l.wheel.advance(now, (*conn).expire)
+	if len(l.conns) == 0 {
+		l.shrink()
+	}
+	next = now.Add(l.beat())
+	if due := l.wheel.next(); due != 0 && due < next {
+		next = due
+	}
+	return next
+}
+
+// beat is the interval of Tick: short while connections are asked to go.
+func (l *loop) beat() time.Duration {
+	if l.draining && len(l.conns) > 0 {
+		return min(heartbeat, max(l.srv.limits.DrainLull/4, wheelTick))
+	}
+	return heartbeat
+}
+
+// watch arms the response timer of connections whose send does not end: most
+// end before they are looked at, and cost the wheel nothing.
+func (l *loop) watch(now ring.Instant) {
+	if now < l.watchAt {
+		return
+	}
+	l.watchAt = now.Add(heartbeat)
+	kept := l.watched[:0]
+	for _, c := range l.watched {
+		if c.sending == 0 || c.state.over() {
+			c.flags &^= flagWatched
+			continue
+		}
+		kept = append(kept, c)
+		l.wheel.update(c)
+	}
+	clear(l.watched[len(kept):])
+	l.watched = kept
+}
+
+// shrink gives back what a busy time has left.
+func (l *loop) shrink() {
+	clear(l.free)
+	l.free = l.free[:0]
+	l.conns, l.watched, l.held = nil, nil, nil
+}
+
+// PostNode and OnLoop make a loop a ring.Posted: for orders from elsewhere and
+// for held output.
+func (l *loop) PostNode() *ring.PostNode { return &l.node }
+
+// OnLoop carries out orders.
+func (l *loop) OnLoop() {
+	l.sendHeld()
+	o := order(l.orders.Swap(0))
+	if o&orderDrain != 0 {
+		l.drain()
+	}
+	if o&orderAbort != 0 {
+		for _, c := range l.conns {
+			if !c.state.over() {
+				l.n.shutAborted.Add(1)
+				c.abort(app.ErrGone)
+			}
+		}
+	}
+}
+
+// drain tells idle connections to go, each at a time of its own.
+func (l *loop) drain() {
+	l.draining = true
+	for _, c := range l.conns {
+		if c.state == stateIdle {
+			c.awaitLull()
+		}
+	}
+}
+
+// hold takes note that c has output that is not on its way, while a handler
+// runs that may be left behind; sendHeld is called then.
+func (l *loop) hold(c *conn) {
+	if c.flags&flagHeld == 0 {
+		c.flags |= flagHeld
+		l.held = append(l.held, c)
+		l.rl.Post(l)
+	}
+}
+
+// sendHeld sends what is still held.
+func (l *loop) sendHeld() {
+	for i, c := range l.held {
+		l.held[i] = nil
+		c.flags &^= flagHeld
+		if !c.state.over() {
+			c.send()
+		}
+	}
+	l.held = l.held[:0]
+}
+
+// date is the Date field's value: the same bytes for a second.
+func (l *loop) date() []byte {
+	wall := l.rl.Wall()
+	if sec := wall.Unix(); sec != l.dateSec {
+		l.dateSec = sec
+		wall.UTC().AppendFormat(l.dateText[:0], dateForm)
+	}
+	return l.dateText[:]
+}
+
+// takeStream gives a stream for a request of c.
+func (l *loop) takeStream(c *conn) *stream {
+	var s *stream
+	if last := len(l.free) - 1; last >= 0 {
+		s, l.free[last] = l.free[last], nil
+		l.free = l.free[:last]
+	} else {
+		s = &stream{l: l}
+	}
+	s.c = c
+	c.s = s
+	return s
+}
+
+// freeStream takes it back. Its exchange has ended and it has no source.
+func (l *loop) freeStream(s *stream) {
+	s.recycle()
+	s.c.s = nil
+	s.c = nil
+	if invariants {
+		if s = l.quarantineStream(s); s == nil {
+			return
+		}
+	}
+	if len(l.free) < maxFreeStreams {
+		l.free = append(l.free, s)
+	}
+}
+
+// quarantineStream keeps s from use for a while, so that a handler that uses
+// its request too late finds it ended and not another's; it gives back the one
+// that has been there longest.
+func (l *loop) quarantineStream(s *stream) *stream {
+	s.poison()
+	l.quarantine = append(l.quarantine, s)
+	if len(l.quarantine) <= maxQuarantine {
+		return nil
+	}
+	oldest := l.quarantine[0]
+	l.quarantine = append(l.quarantine[:0], l.quarantine[1:]...)
+	return oldest
+}

@@ -1,0 +1,115 @@
+package conn
+
+import (
+	"github.com/valyala/bytebufferpool"
+
+	"github.com/uringserve/uringserve/h1"
+	"github.com/uringserve/uringserve/ring"
+)
+
+// maxPooled is the largest buffer given back to the pool, in bytes: what one
+// large exchange needed must not stay for ever.
+const maxPooled = 128 << 10
+
+// getBuffer and putBuffer are the only users of bytebufferpool, which holds
+// heap memory that the kernel never sees.
+func getBuffer() *bytebufferpool.ByteBuffer { return bytebufferpool.Get() }
+
+func putBuffer(b *bytebufferpool.ByteBuffer) {
+	if cap(b.B) > maxPooled {
+		return
+	}
+	if invariants {
+		poisonBytes(b.B)
+	}
+	bytebufferpool.Put(b)
+}
+
+// poisonBytes makes memory that is given back unlike anything in use.
+func poisonBytes(b []byte) {
+	b = b[:cap(b)]
+	for i := range b {
+		b[i] = 0xdb
+	}
+}
+
+// unsent is how many bytes of output the kernel has not taken.
+func (c *conn) unsent() int {
+	n := int(c.sending)
+	if c.out != nil {
+		n += len(c.out.B) - int(c.outPos)
+	}
+	return n
+}
+
+// stage gives the buffer to append output to.
+func (c *conn) stage() *bytebufferpool.ByteBuffer {
+	if c.out == nil {
+		c.out = getBuffer()
+		c.outPos = 0
+	}
+	return c.out
+}
+
+// send sends what is staged, unless a Send is outstanding: Sent goes on then.
+func (c *conn) send() {
+	if c.sending > 0 || c.out == nil {
+		return
+	}
+	b := c.out.B[c.outPos:]
+	b = b[:min(len(b), ring.MaxSend)]
+	c.submit(b)
+	c.advanceOut(len(b))
+}
+
+// sendNow is send from within a handler: what the kernel takes at once is on
+// its way already. It reports whether that was all.
+func (c *conn) sendNow() bool {
+	if c.out != nil && c.sending == 0 {
+		n := c.rc.SendNow(c.out.B[c.outPos:])
+		if n > 0 {
+			c.l.n.bytesOut.Add(uint64(n))
+			c.advanceOut(n)
+		}
+	}
+	c.send()
+	return c.out == nil && c.sending == 0
+}
+
+// advanceOut takes note that n staged bytes are the engine's.
+func (c *conn) advanceOut(n int) {
+	c.outPos += int32(n)
+	if int(c.outPos) == len(c.out.B) {
+		c.dropOut()
+	}
+}
+
+// submit sends b, which is copied, and watches how long that takes.
+func (c *conn) submit(b []byte) {
+	c.rc.Send(b)
+	c.sending = int32(len(b))
+	c.l.n.bytesOut.Add(uint64(len(b)))
+	rate := c.l.srv.limits.MinResponseRate
+	if rate.BytesPerSecond == Off || c.s != nil && c.s.opt.NoMinResponseRate {
+		return
+	}
+	c.sendDeadline = c.l.rl.Now().Add(rate.allowance(len(b)))
+	if c.flags&flagWatched == 0 {
+		c.flags |= flagWatched
+		c.l.watched = append(c.l.watched, c)
+	}
+}
+
+// respondError stages a bare response that is the last of the connection.
+func (c *conn) respondError(status int) {
+	b := c.stage()
+	b.B = h1.AppendError(b.B, status, c.l.date())
+	c.l.n.responses[min(status/100, 5)].Add(1)
+}
+
+func (c *conn) dropOut() {
+	if c.out != nil {
+		putBuffer(c.out)
+		c.out, c.outPos = nil, 0
+	}
+}

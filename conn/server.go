@@ -1,0 +1,157 @@
+package conn
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"sync"
+	"sync/atomic"
+
+	"github.com/uringserve/uringserve/app"
+	"github.com/uringserve/uringserve/ring"
+)
+
+// Config is what a Server is made from.
+type Config struct {
+	// Handler answers the requests.
+	Handler app.Handler
+
+	// Limits bound each connection. Start from DefaultLimits; the zero value
+	// stands for it.
+	Limits Limits
+
+	// Log gets what an operator should see: handlers that panic or answer
+	// wrongly, and, at debug level, refused requests. At most some lines per
+	// second; nil: nothing is logged. What clients sent is quoted and cut.
+	Log *slog.Logger
+}
+
+// ErrNoHandler is New's answer to a Config without Handler.
+var ErrNoHandler = errors.New("conn: no handler")
+
+// Server is the protocol side of an engine: all its loops and connections.
+// Methods are safe for concurrent use, except NewLoop, which is the engine's
+// to call.
+type Server struct {
+	// Immutable:
+	handler app.Handler
+	options app.Optioned // handler, if it has Options
+	limits  Limits
+	log     *slog.Logger
+
+	active   atomic.Int64
+	refused  atomic.Uint64
+	draining atomic.Bool
+	logging  atomic.Int32 // log lines being written
+
+	mu    sync.Mutex
+	loops []*loop         // guarded by mu
+	empty []chan struct{} // guarded by mu; waiters for no connections
+}
+
+// New makes a Server. The error is ErrNoHandler, *LimitError or
+// *h1.LimitError.
+func New(cfg Config) (*Server, error) {
+	if cfg.Handler == nil {
+		return nil, ErrNoHandler
+	}
+	if cfg.Limits == (Limits{}) {
+		cfg.Limits = DefaultLimits()
+	}
+	if err := cfg.Limits.Validate(); err != nil {
+		return nil, err
+	}
+	s := &Server{handler: cfg.Handler, limits: cfg.Limits, log: cfg.Log}
+	s.options, _ = cfg.Handler.(app.Optioned)
+	return s, nil
+}
+
+// NewLoop makes the Server's half of a loop; it is what ring.Engine.Start
+// wants.
+func (s *Server) NewLoop(rl ring.Loop) ring.LoopHandler {
+	l := newLoop(s, rl)
+	s.mu.Lock()
+	s.loops = append(s.loops, l)
+	s.mu.Unlock()
+	return l
+}
+
+// Drain asks all connections to end: responses say Connection: close, and idle
+// connections close after a lull in which requests that are on their way are
+// still answered. New connections are served one request. It returns at once;
+// there is no way back.
+func (s *Server) Drain() {
+	if !s.draining.Swap(true) {
+		s.post(orderDrain)
+	}
+}
+
+// Draining reports whether Drain was called.
+func (s *Server) Draining() bool { return s.draining.Load() }
+
+// AbortAll resets all connections, soon, and returns how many there were.
+// Their handlers see a cancelled context and errors.
+func (s *Server) AbortAll() (n int) {
+	n = int(s.active.Load())
+	s.post(orderAbort)
+	return n
+}
+
+func (s *Server) post(o order) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, l := range s.loops {
+		l.orders.Or(uint32(o))
+		l.rl.Post(l)
+	}
+}
+
+// Active is the number of open connections.
+func (s *Server) Active() int64 { return s.active.Load() }
+
+// Wait returns nil when there is no connection, or ctx's error.
+func (s *Server) Wait(ctx context.Context) error {
+	for s.active.Load() != 0 {
+		gone := make(chan struct{})
+		s.mu.Lock()
+		s.empty = append(s.empty, gone)
+		s.mu.Unlock()
+		if s.active.Load() == 0 {
+			s.tellEmpty()
+		}
+		select {
+		case <-gone:
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
+	}
+	return nil
+}
+
+// left takes note that a connection is gone.
+func (s *Server) left() {
+	if s.active.Add(-1) == 0 {
+		s.tellEmpty()
+	}
+}
+
+func (s *Server) tellEmpty() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, gone := range s.empty {
+		close(gone)
+	}
+	s.empty = s.empty[:0]
+}
+
+// Stats reads the counters.
+func (s *Server) Stats() Stats {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var st Stats
+	for _, l := range s.loops {
+		l.n.addTo(&st)
+	}
+	st.Active = s.active.Load()
+	return st
+}

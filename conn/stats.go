@@ -1,0 +1,129 @@
+package conn
+
+import (
+	"sync/atomic"
+
+	"github.com/uringserve/uringserve/h1"
+)
+
+// Refusal says why conn itself refused a request or a connection; h1.Reason
+// says it for what is malformed. The set is closed.
+type Refusal uint8
+
+const (
+	// RefusedBodyTooLarge: longer than MaxBodyBytes (413).
+	RefusedBodyTooLarge Refusal = iota
+	// RefusedBodyCut: the client ended its sending within a body (400).
+	RefusedBodyCut
+	// RefusedHeadCut: … within a head. Nobody is told.
+	RefusedHeadCut
+	// RefusedBusy: MaxConns were open already.
+	RefusedBusy
+	// RefusedUnread: too much of a body was left unread.
+	RefusedUnread
+
+	// NumRefusals is the number of refusals.
+	NumRefusals = int(iota)
+)
+
+var refusals = [NumRefusals]string{"body too large", "body cut", "head cut", "busy", "body left unread"}
+
+// String is the refusal in words.
+func (r Refusal) String() string { return refusals[r] }
+
+// Timeout says which time limit a connection met. The set is closed.
+type Timeout uint8
+
+const (
+	// TimeoutNone is none.
+	TimeoutNone Timeout = iota
+	// TimeoutKeepAlive: idle for KeepAliveTimeout.
+	TimeoutKeepAlive
+	// TimeoutHead: no whole head within HeaderTimeout.
+	TimeoutHead
+	// TimeoutBodyRate: below MinBodyRate.
+	TimeoutBodyRate
+	// TimeoutResponseRate: below MinResponseRate.
+	TimeoutResponseRate
+	// TimeoutUnread: a body left unread did not end within DrainTimeout.
+	TimeoutUnread
+	// TimeoutLinger: the client did not end within LingerTimeout.
+	TimeoutLinger
+	// TimeoutDrain: idle after Drain.
+	TimeoutDrain
+
+	// NumTimeouts is one more than the largest Timeout.
+	NumTimeouts = int(iota)
+)
+
+var timeouts = [NumTimeouts]string{"none", "keep-alive", "request head", "body rate",
+	"response rate", "unread body", "linger", "drain"}
+
+// String is the time limit in words.
+func (t Timeout) String() string { return timeouts[t] }
+
+// Stats are a Server's counters, summed over its loops. Gauges are marked; all
+// else only grows.
+type Stats struct {
+	Conns       uint64                // connections opened, refused ones not counted
+	Active      int64                 // gauge: connections open now
+	Handling    int64                 // gauge: requests in a handler now
+	Requests    uint64                // requests given to handlers
+	Responses   [6]uint64             // final responses by class: [2] are 2xx; [0] is unused
+	Interim     uint64                // 1xx responses
+	BytesIn     uint64                // received
+	BytesOut    uint64                // given to the engine
+	Panics      uint64                // handlers that panicked, app.ErrAbort not counted
+	Exits       uint64                // handlers that called runtime.Goexit
+	Broken      uint64                // connections reset by the peer or the network
+	Aborted     uint64                // connections that we reset
+	ShutAborted uint64                // of those, by AbortAll
+	Unread      uint64                // bodies read and dropped after their handler
+	BadLength   uint64                // responses whose length was not the declared one
+	BadResponse uint64                // responses that could not be sent as they were
+	LogsDropped uint64                // log lines not written for want of room
+	Rejections  [h1.NumReasons]uint64 // by h1.Reason
+	Refusals    [NumRefusals]uint64   // by Refusal
+	Timeouts    [NumTimeouts]uint64   // by Timeout
+}
+
+// counters are one loop's share of Stats: written on loop, read from anywhere.
+type counters struct {
+	conns, requests, interim, bytesIn, bytesOut atomic.Uint64
+	panics, exits, broken, aborted, shutAborted atomic.Uint64
+	unread, badLength, badResponse, logsDropped atomic.Uint64
+	handling                                    atomic.Int64
+	responses                                   [6]atomic.Uint64
+	rejections                                  [h1.NumReasons]atomic.Uint64
+	refusals                                    [NumRefusals]atomic.Uint64
+	timeouts                                    [NumTimeouts]atomic.Uint64
+	_                                           [64]byte // no two loops share a line
+}
+
+func (n *counters) addTo(s *Stats) {
+	s.Conns += n.conns.Load()
+	s.Handling += n.handling.Load()
+	s.Requests += n.requests.Load()
+	s.Interim += n.interim.Load()
+	s.BytesIn += n.bytesIn.Load()
+	s.BytesOut += n.bytesOut.Load()
+	s.Panics += n.panics.Load()
+	s.Exits += n.exits.Load()
+	s.Broken += n.broken.Load()
+	s.Aborted += n.aborted.Load()
+	s.ShutAborted += n.shutAborted.Load()
+	s.Unread += n.unread.Load()
+	s.BadLength += n.badLength.Load()
+	s.BadResponse += n.badResponse.Load()
+	s.LogsDropped += n.logsDropped.Load()
+	addAll(s.Responses[:], n.responses[:])
+	addAll(s.Rejections[:], n.rejections[:])
+	addAll(s.Refusals[:], n.refusals[:])
+	addAll(s.Timeouts[:], n.timeouts[:])
+}
+
+func addAll(to []uint64, from []atomic.Uint64) {
+	for i := range from {
+		to[i] += from[i].Load()
+	}
+}

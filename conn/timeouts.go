@@ -1,0 +1,94 @@
+package conn
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/uringserve/uringserve/app"
+	"github.com/uringserve/uringserve/ring"
+)
+
+// errTooSlow is the cause that handlers see when the client takes its response
+// too slowly.
+var errTooSlow = fmt.Errorf("%w: it is slower than the minimum rate", app.ErrGone)
+
+// due is when the wheel must look at c; 0: never.
+func (c *conn) due() ring.Instant {
+	if c.sending == 0 || c.sendDeadline == 0 {
+		return c.deadline
+	}
+	if c.deadline == 0 {
+		return c.sendDeadline
+	}
+	return min(c.deadline, c.sendDeadline)
+}
+
+// setTimer has c looked at after d, unless something else comes before; Off: it
+// need not be.
+func (c *conn) setTimer(reason Timeout, d time.Duration) {
+	if d == Off {
+		c.stopTimer()
+		return
+	}
+	c.reason = reason
+	c.deadline = c.l.rl.Now().Add(d)
+	c.l.wheel.update(c)
+}
+
+// stopTimer forgets the deadline. The wheel finds out by itself.
+func (c *conn) stopTimer() { c.deadline = 0 }
+
+// expire does what is due.
+func (c *conn) expire(now ring.Instant) {
+	if c.state.over() {
+		return
+	}
+	if c.sending > 0 && c.sendDeadline != 0 && c.sendDeadline <= now {
+		c.l.n.timeouts[TimeoutResponseRate].Add(1)
+		c.abort(errTooSlow)
+		return
+	}
+	c.deadline = 0
+	switch c.reason {
+	case TimeoutHead:
+		c.l.n.timeouts[TimeoutHead].Add(1)
+		if c.state == stateHead {
+			c.respondError(408)
+		}
+		c.finish(true)
+	case TimeoutBodyRate:
+		c.s.checkBodyRate(now)
+	case TimeoutUnread:
+		c.l.n.timeouts[TimeoutUnread].Add(1)
+		c.finish(true)
+	case TimeoutLinger:
+		c.l.n.timeouts[TimeoutLinger].Add(1)
+		c.close()
+	case TimeoutKeepAlive:
+		c.expireIdle()
+	case TimeoutDrain:
+		c.l.n.timeouts[TimeoutDrain].Add(1)
+		c.finish(true)
+	default:
+		panic("BUG: deadline without a reason")
+	}
+}
+
+// expireIdle ends a connection that has done nothing for KeepAliveTimeout, or
+// does not take its last response.
+func (c *conn) expireIdle() {
+	c.l.n.timeouts[TimeoutKeepAlive].Add(1)
+	if c.state == stateFlushing {
+		c.abort(errTooSlow)
+		return
+	}
+	c.finish(true)
+}
+
+// awaitLull gives an idle connection a little time before it closes, a
+// different one for each, so that clients do not all come back at once.
+func (c *conn) awaitLull() {
+	lull := c.l.srv.limits.DrainLull
+	spread := time.Duration(c.index%64) * lull / 64
+	c.setTimer(TimeoutDrain, lull+spread)
+}
