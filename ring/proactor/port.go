@@ -76,7 +76,8 @@ type Port interface {
 	Reap(out []Completion) int
 
 	// Overflowed reports whether completions are waiting in the kernel for
-	// room: the next Enter and Reap bring them.
+	// room, or operations for the kernel to take them: the next Enter and
+	// Reap bring them, and until then no skipped send has succeeded.
 	Overflowed() bool
 
 	// SendNow tries to send b at once, by a system call of its own that never
