@@ -1,0 +1,5 @@
+//go:build !fault_doublefree
+
+package proactor
+
+const faultDoubleFree = false

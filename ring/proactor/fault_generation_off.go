@@ -1,0 +1,5 @@
+//go:build !fault_generation
+
+package proactor
+
+const faultGeneration = false

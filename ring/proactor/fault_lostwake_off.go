@@ -1,0 +1,5 @@
+//go:build !fault_lostwake
+
+package proactor
+
+const faultLostWake = false

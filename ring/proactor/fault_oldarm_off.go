@@ -1,0 +1,5 @@
+//go:build !fault_oldarm
+
+package proactor
+
+const faultOldArm = false

@@ -1,0 +1,5 @@
+//go:build !fault_rearm
+
+package proactor
+
+const faultRearm = false

@@ -1,0 +1,5 @@
+//go:build !fault_shortsend
+
+package proactor
+
+const faultShortSend = false

@@ -1,0 +1,138 @@
+package proactor
+
+import (
+	"time"
+
+	"github.com/uringserve/uringserve/ring"
+)
+
+// emptyBriefs is how many brief waits in a row may bring nothing before the
+// loop waits long.
+const emptyBriefs = 2
+
+// plan says how the next turn waits.
+//
+// A brief wait keeps the scheduler's resources: cheapest while traffic flows,
+// and forbidden while goroutines have work to do for this loop, because it
+// could keep them from running. A long wait gives them away.
+func (l *loop) plan() (Wait, time.Duration) {
+	l.feedStarved()
+	if l.busy() {
+		return NoWait, 0
+	}
+	due := l.due()
+	if l.mayBrief && l.away == 0 && l.briefs < emptyBriefs {
+		if timeout := until(l.now, due); timeout != 0 {
+			return WaitBrief, timeout
+		}
+		return NoWait, 0
+	}
+	if l.dirty {
+		l.callTick()
+		if l.busy() {
+			return NoWait, 0
+		}
+		due = l.due()
+	}
+	l.armWake()
+	l.publish()
+	timeout := until(l.port.Now(), due)
+	if timeout == 0 || !l.asleep() {
+		return NoWait, 0
+	}
+	return WaitLong, timeout
+}
+
+// busy reports whether there is something to do without the kernel.
+func (l *loop) busy() bool {
+	return l.tasks.len() > 0 || len(l.pending) > 0 || len(l.retired) > 0 ||
+		len(l.attention) > 0 || !l.posts.Empty() || l.lost != nil
+}
+
+// due is the earliest time at which the loop has something to do; 0: none.
+func (l *loop) due() ring.Instant {
+	due := l.nextTick
+	for _, t := range [...]ring.Instant{l.retryAt, l.lazyAt, l.closeDue()} {
+		if t != 0 && (due == 0 || t < due) {
+			due = t
+		}
+	}
+	return due
+}
+
+// until is the time from now to due: negative for never, zero if it has come.
+func until(now, due ring.Instant) time.Duration {
+	if due == 0 {
+		return -1
+	}
+	return max(due.Sub(now), 0)
+}
+
+// timers does what is due.
+func (l *loop) timers() {
+	if l.nextTick != 0 && l.now >= l.nextTick || l.dirty && l.now.Sub(l.lastTick) >= tickEvery {
+		l.callTick()
+		l.publish()
+	}
+	if l.retryAt != 0 && l.now >= l.retryAt {
+		l.retryAccepts()
+	}
+	if l.lazyAt != 0 && l.now >= l.lazyAt {
+		l.rearmIdle()
+	}
+}
+
+func (l *loop) callTick() {
+	l.dirty = false
+	l.lastTick = l.now
+	l.nextTick = l.handler.Tick(l.now)
+}
+
+// asleep publishes that the leader is about to wait long. False: something was
+// posted, it must not. Whoever posts looks at the flag after queueing, we look
+// at the queue after setting the flag: one of us sees the other.
+func (l *loop) asleep() bool {
+	l.sleeping.Store(true)
+	if invariants {
+		l.rt.Yield("sleep")
+	}
+	if !faultLostWake && !l.posts.Empty() {
+		l.sleeping.Store(false)
+		return false
+	}
+	if !l.idle {
+		l.idle = true
+		l.to.Idle()
+	}
+	return true
+}
+
+// awake is after a long wait. Takeover hears of it with the next handler.
+func (l *loop) awake() { l.sleeping.Store(false) }
+
+// Post has p.OnLoop called on the loop.
+func (l *loop) Post(p ring.Posted) bool {
+	switch l.posts.Push(p) {
+	case ring.PushEnded:
+		return false
+	case ring.PushedFirst:
+		if invariants {
+			l.rt.Yield("posted")
+		}
+		l.wake()
+	}
+	return true
+}
+
+// wake wakes the leader if it may be asleep. The port stays until wakers is
+// zero; whoever finds the loop asleep no more does not touch it.
+func (l *loop) wake() {
+	if !l.sleeping.Load() {
+		return
+	}
+	l.wakers.Add(1)
+	if l.sleeping.CompareAndSwap(true, false) {
+		l.port.Wake()
+	}
+	l.wakers.Add(-1)
+}
