@@ -53,6 +53,10 @@ type Head struct {
 
 // Reset empties h, so that it holds no view; the list's memory is kept.
 func (h *Head) Reset() {
+	// One by one: copying the whole struct showed in the profile.
+	h.Method = ""
+	h.Target, h.Path, h.Query, h.Host = nil, nil, nil, nil
+	h.Form, h.Minor, h.Length = 0, 0, 0
 	h.Fields.Reset()
-	*h = Head{Fields: h.Fields}
+	h.KeepAlive, h.Expect100, h.Upgrade = false, false, false
 }

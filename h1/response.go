@@ -67,12 +67,11 @@ func AppendHead(dst []byte, m *ResponseMeta) (out []byte, f Framing, length int6
 		return dst, 0, 0, false, &ResponseError{Fault: FaultStatus, Status: m.Status}
 	}
 	w := headWriter{m: m, declared: -1}
-	if fault, name := w.survey(); fault != 0 {
+	out, fault, name := w.appendFields(appendStatusLine(dst, m.Status))
+	if fault != 0 {
 		return dst, 0, 0, false, responseError(fault, m.Status, name)
 	}
 	w.decide()
-	out = appendStatusLine(dst, m.Status)
-	out = w.appendFields(out)
 	if len(m.Date) > 0 && !w.hasDate {
 		out = append(out, "Date: "...)
 		out = append(out, m.Date...)
@@ -90,53 +89,67 @@ type headWriter struct {
 	declared int64 // the handler's Content-Length, -1: none; later ours
 	framing  Framing
 
-	hasDate       bool
-	ownConnection bool // Connection is the handler's to say: it goes as it is
-	saysClose     bool // the handler's Connection has close
-	keepAlive     bool
-	bare          bool // neither Content-Length nor Transfer-Encoding may go
+	hasDate   bool
+	upgrades  bool // a Connection of the handler's was kept
+	closeKept bool // and it has close
+	saysClose bool // a Connection of the handler's has close
+	keepAlive bool
+	bare      bool // neither Content-Length nor Transfer-Encoding may go
 }
 
-// survey checks the handler's fields, and sees what they say about framing.
-func (w *headWriter) survey() (Fault, []byte) {
+// appendFields checks the handler's fields, sees what they say about framing,
+// and appends those that are not ours to say.
+func (w *headWriter) appendFields(dst []byte) ([]byte, Fault, []byte) {
 	fields := w.m.Fields
 	if fields == nil {
-		return 0, nil
+		return dst, 0, nil
 	}
 	for i := range fields.Len() {
 		line := fields.Line(i)
 		if !field.ValidName(line.Name) {
-			return FaultName, line.Name
+			return dst, FaultName, line.Name
 		}
 		if field.ScanValue(line.Value, 0) < len(line.Value) {
-			return FaultValue, line.Name
+			return dst, FaultValue, line.Name
 		}
 		switch roleOf(line.Name) {
 		case roleDate:
 			w.hasDate = true
 		case roleConnection:
-			w.readConnection(line.Value)
+			if !w.readConnection(line.Value) {
+				continue
+			}
 		case roleLength:
 			n, ok := parseLength(line.Value)
 			if !ok || w.declared >= 0 {
-				return FaultLength, line.Name
+				return dst, FaultLength, line.Name
 			}
 			w.declared = n
+			continue
+		case roleCoding:
+			continue
 		}
+		dst = appendField(dst, line)
 	}
-	return 0, nil
+	return dst, 0, nil
 }
 
-// readConnection reads what the handler says about the connection.
-func (w *headWriter) readConnection(value []byte) {
+// readConnection reads what the handler says about the connection; true: there
+// is more in it than we would say, and it is kept.
+func (w *headWriter) readConnection(value []byte) (keep bool) {
+	closes := false
 	for member, rest := field.NextMember(value); member != nil; member, rest = field.NextMember(rest) {
 		switch {
 		case field.EqualFold(member, "close"):
-			w.saysClose = true
+			closes = true
 		case !field.EqualFold(member, "keep-alive"):
-			w.ownConnection = true
+			keep = true
 		}
 	}
+	w.saysClose = w.saysClose || closes
+	w.upgrades = w.upgrades || keep
+	w.closeKept = w.closeKept || keep && closes
+	return keep
 }
 
 // role is what a response field means to AppendHead.
@@ -204,26 +217,6 @@ func (w *headWriter) decide() {
 	}
 }
 
-// appendFields appends the handler's fields but those that are ours to say.
-func (w *headWriter) appendFields(dst []byte) []byte {
-	if w.m.Fields == nil {
-		return dst
-	}
-	for i := range w.m.Fields.Len() {
-		line := w.m.Fields.Line(i)
-		switch roleOf(line.Name) {
-		case roleLength, roleCoding:
-			continue
-		case roleConnection:
-			if !w.ownConnection {
-				continue
-			}
-		}
-		dst = appendField(dst, line)
-	}
-	return dst
-}
-
 func appendField(dst []byte, line field.Line) []byte {
 	dst = append(dst, line.Name...)
 	dst = append(dst, ": "...)
@@ -244,14 +237,14 @@ func (w *headWriter) appendFraming(dst []byte) []byte {
 	}
 	switch {
 	case HandsOver(w.m.RequestMethod, w.m.Status):
-		if w.m.Status == 101 && !w.ownConnection {
+		if w.m.Status == 101 && !w.upgrades {
 			dst = append(dst, "Connection: Upgrade\r\n"...) // RFC 9110 §7.8
 		}
 	case w.keepAlive:
 		if w.m.Minor == 0 {
 			dst = append(dst, "Connection: keep-alive\r\n"...)
 		}
-	case !w.ownConnection || !w.saysClose:
+	case !w.closeKept:
 		dst = append(dst, "Connection: close\r\n"...)
 	}
 	return dst

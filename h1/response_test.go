@@ -64,6 +64,8 @@ func TestAppendHead(t *testing.T) {
 			ok + "Connection: Upgrade\r\nUpgrade: TLS/1.3\r\n" + cl5 + bye, FramingLength, 5, false},
 		{"own connection option and close", m{Minor: 1, KeepAlive: true, Length: 5, Fields: lines("Connection: close, Upgrade")},
 			ok + "Connection: close, Upgrade\r\n" + cl5, FramingLength, 5, false},
+		{"own connection option beside close", m{Minor: 1, KeepAlive: true, Length: 5, Fields: lines("Connection: close", "Connection: Upgrade")},
+			ok + "Connection: Upgrade\r\n" + cl5 + bye, FramingLength, 5, false},
 
 		{"1.0", m{Length: 5}, ok + cl5 + bye, FramingLength, 5, false},
 		{"1.0 keep-alive", m{KeepAlive: true, Length: 5}, ok + cl5 + stay, FramingLength, 5, true},
