@@ -1,0 +1,53 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"math"
+)
+
+// commonRate is a share of what the slowest of peers can do: one rate for all,
+// so that latencies compare.
+func (r *runner) commonRate(ctx context.Context, peers []peer, share float64) (float64, error) {
+	if r.cfg.rate > 0 {
+		return r.cfg.rate, nil
+	}
+	rate := math.Inf(1)
+	for _, p := range peers {
+		c, err := r.capacity(ctx, p)
+		if err != nil {
+			return 0, fmt.Errorf("capacity of %s: %w", p.name, err)
+		}
+		rate = min(rate, c.rate(share))
+		r.out.say("capacity of %s: %.0f req/s; of the open-loop generator on it: %.0f", p.name, c.server, c.generator)
+	}
+	return rate, nil
+}
+
+// capacity is what a server, and the open-loop generator, can do.
+type capacity struct{ server, generator float64 } // requests per second
+
+// rate is a share of the server's capacity; of the generator's at most half,
+// beyond which its own queues would be measured.
+func (c capacity) rate(share float64) float64 {
+	rate := min(c.server*share, c.generator/2)
+	return max(1, math.Floor(rate/100)*100)
+}
+
+// capacity finds out what p can do over openConns connections.
+func (r *runner) capacity(ctx context.Context, p peer) (capacity, error) {
+	s, err := r.start(ctx, p, plaintext, []int{r.cfg.serverCPU})
+	if err != nil {
+		return capacity{}, err
+	}
+	defer s.stop()
+	closed, _, err := r.wrk(ctx, s, wrkLoad{path: plaintext, connections: openConns}, r.cfg.calibration)
+	if err != nil {
+		return capacity{}, err
+	}
+	open, _, err := r.vegeta(ctx, s, plaintext, openConns, 0, r.cfg.calibration)
+	if err != nil {
+		return capacity{}, err
+	}
+	return capacity{closed.sample()[rps], open.sample()[rps]}, nil
+}

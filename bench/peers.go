@@ -1,0 +1,126 @@
+package main
+
+import (
+	"context"
+	"embed"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+)
+
+// configs are the configurations of the peers that have one.
+//
+//go:embed peers
+var configs embed.FS
+
+// peer is a server to be measured.
+type peer struct {
+	name string
+
+	// argv is the command. In it, and in the configuration, {port} stands for
+	// the port to listen on, {dir} for a directory of its own and {conf} for
+	// the path of the configuration.
+	argv []string
+	env  []string // added to the environment
+
+	config  string   // file under peers/; empty: none
+	version []string // command that prints the version; empty: see about
+	about   string   // version, or whatever the report should say of it
+	missing string   // why it cannot run here; empty: it can
+}
+
+// reference is the peer that others are compared with.
+const reference = "nginx"
+
+// peerList are the servers of a run in the order in which they alternate:
+// ours, then the others.
+func (r *runner) peerList(ctx context.Context) []peer {
+	return r.present(ctx, append(r.ours(), r.others()...))
+}
+
+// present finds out which of peers were asked for, which are missing, and
+// their versions.
+func (r *runner) present(ctx context.Context, peers []peer) []peer {
+	var kept []peer
+	for _, p := range peers {
+		if !matches(p.name, r.cfg.servers) {
+			continue
+		}
+		if p.missing == "" {
+			if _, err := exec.LookPath(p.argv[0]); err != nil {
+				p.missing = err.Error()
+			}
+		}
+		if p.missing == "" && len(p.version) > 0 {
+			p.about = programVersion(ctx, p.version)
+		}
+		kept = append(kept, p)
+	}
+	return kept
+}
+
+func (r *runner) others() []peer {
+	peers := []peer{
+		{name: reference, config: "nginx.conf", version: []string{"nginx", "-v"},
+			argv: []string{"nginx", "-p", "{dir}", "-c", "{conf}"}},
+		{name: "h2o", config: "h2o.conf", version: []string{"h2o", "--version"},
+			argv: []string{"h2o", "-c", "{conf}"}},
+		{name: "fasthttp", about: moduleVersion("github.com/valyala/fasthttp"),
+			argv: []string{r.self, "peer", "fasthttp", "-addr", "127.0.0.1:{port}"}},
+		{name: "net/http", about: goVersion(),
+			argv: []string{r.self, "peer", "nethttp", "-addr", "127.0.0.1:{port}", "-dir", "{dir}"}},
+	}
+	for _, name := range r.cfg.extras {
+		peers = append(peers, peer{name: name, about: r.cfg.extra[name], argv: strings.Fields(r.cfg.extra[name])})
+	}
+	return peers
+}
+
+// programVersion is the first line that a program prints when asked.
+func programVersion(ctx context.Context, argv []string) string {
+	out, err := exec.CommandContext(ctx, argv[0], argv[1:]...).CombinedOutput()
+	if err != nil {
+		return "version unknown"
+	}
+	line, _, _ := strings.Cut(strings.TrimSpace(string(out)), "\n")
+	return line
+}
+
+// render writes the peer's files to dir and answers its command.
+func (p peer) render(port int, dir string) ([]string, error) {
+	if err := os.Chmod(dir, 0o755); err != nil { // for workers of another user
+		return nil, err
+	}
+	conf := filepath.Join(dir, "conf")
+	fill := strings.NewReplacer("{port}", strconv.Itoa(port), "{dir}", dir, "{conf}", conf)
+	if p.config != "" {
+		text, err := configs.ReadFile("peers/" + p.config)
+		if err != nil {
+			return nil, fmt.Errorf("BUG: %w", err)
+		}
+		if err := os.WriteFile(conf, []byte(fill.Replace(string(text))), 0o644); err != nil {
+			return nil, err
+		}
+		if err := os.WriteFile(filepath.Join(dir, "plaintext.txt"), []byte(wantBody), 0o644); err != nil {
+			return nil, err
+		}
+	}
+	argv := make([]string, len(p.argv))
+	for i, a := range p.argv {
+		argv[i] = fill.Replace(a)
+	}
+	return argv, nil
+}
+
+// matches reports whether name contains one of parts, or there are none.
+func matches(name string, parts []string) bool {
+	for _, part := range parts {
+		if strings.Contains(name, part) {
+			return true
+		}
+	}
+	return len(parts) == 0
+}
