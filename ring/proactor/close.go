@@ -2,9 +2,10 @@ package proactor
 
 import "slices"
 
-// settleOps is how many operations one settle submits at most: the arms, the
-// poll and the send cancelled, a shutdown, and one new of each.
-const settleOps = maxArms + 6
+// settleOps is how many operations one settle submits at most: the arms and
+// the send cancelled, the poll armed or cancelled, a shutdown. A port has room
+// for as many.
+const settleOps = maxArms + 3
 
 // settle submits what brings the operations of c in line with its state. It
 // can be called again at any time. Without room in the port it is done later.

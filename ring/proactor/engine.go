@@ -57,7 +57,7 @@ func New(cfg Config) (*Engine, error) {
 	for i := range cfg.Loops {
 		port, err := cfg.NewPort(i)
 		if err != nil {
-			e.dispose()
+			e.dispose(false)
 			return nil, fmt.Errorf("loop %d: %w", i, err)
 		}
 		e.loops = append(e.loops, e.newLoop(i, port))
@@ -257,7 +257,7 @@ func (e *Engine) Close(grace time.Duration) (handlersLeft int) {
 			e.closeListeners()
 		}
 		e.group.Close()
-		e.dispose()
+		e.dispose(false)
 	case engineStarted:
 		e.left.Store(int64(e.shutdown(max(grace, 0))))
 	}
@@ -289,7 +289,7 @@ func (e *Engine) shutdown(grace time.Duration) (handlersLeft int) {
 		}
 	}
 	e.group.Close()
-	e.dispose()
+	e.dispose(true)
 	return handlersLeft
 }
 
@@ -313,9 +313,9 @@ func (e *Engine) handlers() int {
 
 // dispose frees the ports that nothing uses any more. One with operations in
 // flight stays: the kernel may still write to its memory.
-func (e *Engine) dispose() {
+func (e *Engine) dispose(started bool) {
 	for _, l := range e.loops {
-		if l.begun && !l.stopped.Load() || l.unclean.Load() {
+		if started && !l.stopped.Load() || l.unclean.Load() {
 			continue
 		}
 		e.await(time.Second, func() bool { return l.wakers.Load() == 0 })

@@ -60,7 +60,7 @@ type Port interface {
 	ArmWake(ud UserData)
 
 	// Space is how many more operations can be queued before an Enter, at
-	// first 32 or more. It is back at its first value when everything queued
+	// first 8 or more. It is back at its first value when everything queued
 	// has been submitted; while it is less after an Enter, the caller comes
 	// again.
 	Space() int
