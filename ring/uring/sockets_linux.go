@@ -102,7 +102,8 @@ func addrOf(sa unix.Sockaddr) net.Addr {
 		}
 		return net.TCPAddrFromAddrPort(netip.AddrPortFrom(ip, uint16(sa.Port)))
 	case *unix.SockaddrUnix:
-		if sa.Name != "" {
+		// x/sys spells an unnamed end "@".
+		if sa.Name != "" && sa.Name != "@" {
 			return &net.UnixAddr{Name: sa.Name, Net: "unix"}
 		}
 	}
