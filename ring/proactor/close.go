@@ -113,6 +113,9 @@ func (l *loop) attendOne(c *conn) {
 	if c.phase == phaseBroken && !c.has(flagTold) {
 		c.flags |= flagTold
 		c.handler.Broken(brokenError(c.errno))
+		if c.has(flagAttention) {
+			return // closed in answer, and on the list again: once is enough
+		}
 	}
 	if c.phase == phaseClosing && c.quiet() && l.reserve(1) {
 		l.finish(c)
