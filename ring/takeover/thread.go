@@ -139,6 +139,11 @@ func (t *Thread) main() {
 // await waits until t is to lead; false: its life is over.
 func (t *Thread) await() bool {
 	l := t.loop
+	if t.called {
+		t.called = false
+		t.parker.Park()
+		return t.leading
+	}
 	if t.stopped {
 		return false
 	}
@@ -153,10 +158,9 @@ func (t *Thread) await() bool {
 	if t.leading {
 		return true
 	}
-	if !t.called && !l.spares.add(t) {
+	if !l.spares.add(t) {
 		return false
 	}
-	t.called = false
 	t.parker.Park()
 	return t.leading
 }
