@@ -1,6 +1,7 @@
 package h1
 
 import (
+	"bytes"
 	"testing"
 
 	"github.com/uringserve/uringserve/app/field"
@@ -74,4 +75,19 @@ func BenchmarkDecodeChunked(b *testing.B) {
 			rest = rest[n:]
 		}
 	}
+}
+
+// A head of the largest size that comes byte by byte: the cost of a byte.
+func BenchmarkParseHeadDrip(b *testing.B) {
+	lim, head := DefaultLimits(), Head{}
+	input := append([]byte("GET / HTTP/1.1\r\nHost: a\r\nX: "), bytes.Repeat([]byte("a"), 32<<10-20)...)
+	for b.Loop() {
+		for n, seen := 1, 0; n <= len(input); n++ {
+			var err *Error
+			if _, seen, err = ParseHead(input[:n], seen, &lim, &head); err != nil {
+				b.Fatal(err)
+			}
+		}
+	}
+	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N*len(input)), "ns/byte")
 }
