@@ -27,16 +27,16 @@ type scenario struct {
 
 func scenarios() []scenario {
 	return []scenario{
-		{name: "alone", cpus: 1, path: plaintext, alone: true},
-		{name: "beside 200 × /delay?ms=50", cpus: 1, path: plaintext, inFlight: 200, beside: "/delay?ms=50"},
-		{name: "beside 10,000 asleep", cpus: 1, path: plaintext, held: 10_000, beside: "/delay?ms=60000"},
-		{name: "beside 8 × write and fsync", cpus: 1, path: plaintext, built: true, inFlight: 8, beside: "/disk"},
-		{name: "beside 8 × child process", cpus: 1, path: plaintext, built: true, inFlight: 8, beside: "/exec"},
-		{name: "beside 1 for ever", cpus: 1, path: plaintext, built: true, held: 1, beside: "/forever"},
-		{name: "beside 100 for ever", cpus: 1, path: plaintext, built: true, held: 100, beside: "/forever"},
-		{name: "alone, 2 CPUs", cpus: 2, path: plaintext, alone: true},
-		{name: "beside 1 × /spin?ms=50, 2 CPUs", cpus: 2, path: plaintext, inFlight: 1, beside: "/spin?ms=50"},
-		{name: "holding a mutex 2 µs, 2 CPUs", cpus: 2, path: "/mutex", built: true},
+		{name: "1 CPU/alone", cpus: 1, path: plaintext, alone: true},
+		{name: "1 CPU/200 × delay 50 ms", cpus: 1, path: plaintext, inFlight: 200, beside: "/delay?ms=50"},
+		{name: "1 CPU/10000 asleep", cpus: 1, path: plaintext, held: 10_000, beside: "/delay?ms=60000"},
+		{name: "1 CPU/8 × write and fsync", cpus: 1, path: plaintext, built: true, inFlight: 8, beside: "/disk"},
+		{name: "1 CPU/8 × child process", cpus: 1, path: plaintext, built: true, inFlight: 8, beside: "/exec"},
+		{name: "1 CPU/1 for ever", cpus: 1, path: plaintext, built: true, held: 1, beside: "/forever"},
+		{name: "1 CPU/100 for ever", cpus: 1, path: plaintext, built: true, held: 100, beside: "/forever"},
+		{name: "2 CPUs/alone", cpus: 2, path: plaintext, alone: true},
+		{name: "2 CPUs/1 × spin 50 ms", cpus: 2, path: plaintext, inFlight: 1, beside: "/spin?ms=50"},
+		{name: "2 CPUs/mutex held 2 µs", cpus: 2, path: "/mutex", built: true},
 	}
 }
 

@@ -2,7 +2,7 @@ package main
 
 import (
 	"context"
-	"fmt"
+	"errors"
 	"math"
 )
 
@@ -15,11 +15,18 @@ func (r *runner) commonRate(ctx context.Context, peers []peer, share float64) (f
 	rate := math.Inf(1)
 	for _, p := range peers {
 		c, err := r.capacity(ctx, p)
-		if err != nil {
-			return 0, fmt.Errorf("capacity of %s: %w", p.name, err)
+		if ctx.Err() != nil {
+			return 0, ctx.Err()
+		}
+		if err != nil { // its cells will fail too, and say so
+			r.out.say("capacity of %s: %v", p.name, err)
+			continue
 		}
 		rate = min(rate, c.rate(share))
 		r.out.say("capacity of %s: %.0f req/s; of the open-loop generator on it: %.0f", p.name, c.server, c.generator)
+	}
+	if math.IsInf(rate, 1) {
+		return 0, errors.New("no server works")
 	}
 	return rate, nil
 }

@@ -48,14 +48,14 @@ func (r *runner) h1Workloads(ctx context.Context, peers []peer) ([]workload, err
 			run: func(ctx context.Context, s *server) (sample, error) { return r.closedLoop(ctx, s, l) }})
 	}
 	for _, n := range []int{1, 8, 64, 256} {
-		closed(fmt.Sprintf("keep-alive, %d conns", n), wrkLoad{path: plaintext, connections: n})
+		closed(fmt.Sprintf("keep-alive/%d", n), wrkLoad{path: plaintext, connections: n})
 	}
-	closed("pipelined ×16, 64 conns", wrkLoad{path: plaintext, connections: 64, pipeline: 16})
-	closed("a connection per request, 64", wrkLoad{path: plaintext, connections: 64,
+	closed("pipelined ×16/64", wrkLoad{path: plaintext, connections: 64, pipeline: 16})
+	closed("connection per request/64", wrkLoad{path: plaintext, connections: 64,
 		header: []string{"Connection: close"}})
-	all = append(all, workload{name: "open loop, 64 conns"})
+	all = append(all, workload{name: "open loop/64"})
 	for _, n := range []int{0, r.cfg.idleConns} {
-		all = append(all, workload{name: fmt.Sprintf("idle, %d conns", n),
+		all = append(all, workload{name: fmt.Sprintf("idle/%d", n),
 			cost: 2*r.cfg.settle + r.cfg.idleWindow,
 			run:  func(ctx context.Context, s *server) (sample, error) { return r.idle(ctx, s, n) }})
 	}
@@ -99,7 +99,7 @@ func (r *runner) openLoopWorkload(ctx context.Context, name string, peers []peer
 	if err != nil {
 		return workload{}, err
 	}
-	return workload{name: fmt.Sprintf("%s, %.0f/s", name, rate), cost: time.Second + r.cfg.openWindow,
+	return workload{name: fmt.Sprintf("%s at %.0f/s", name, rate), cost: time.Second + r.cfg.openWindow,
 		run: func(ctx context.Context, s *server) (sample, error) { return r.openLoop(ctx, s, plaintext, rate) }}, nil
 }
 
