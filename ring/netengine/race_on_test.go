@@ -1,0 +1,5 @@
+//go:build race
+
+package netengine
+
+const raceEnabled = true
