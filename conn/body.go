@@ -15,14 +15,14 @@ import (
 // has read, and reads without the lock. A body that is here whole with its head
 // and has a length is read where it lies.
 
-// startBody begins the body of the request whose head was parsed. The error is
-// for one that is malformed as far as it is here.
-func (s *stream) startBody() *h1.Error {
+// startBody begins the body of the request whose head was parsed. If what is
+// here of it is malformed, s is deaf.
+func (s *stream) startBody() {
 	length := s.head.Length
 	s.bodyRead, s.deaf = length == 0, false
 	s.ended = s.bodyRead
 	if length == 0 {
-		return nil
+		return
 	}
 	s.body.Reset(length, &s.l.srv.limits.H1)
 	s.awaits100 = s.head.Expect100
@@ -30,17 +30,13 @@ func (s *stream) startBody() *h1.Error {
 		s.rd, s.rest = s.rest[:length:length], s.rest[length:]
 		s.taken = min(length, s.limit)
 		s.bodyIsRead()
-		return nil
+		return
 	}
 	if length > s.limit {
 		s.c.pause() // it will not be read, unless the handler has a say
-		return nil
+		return
 	}
 	s.pumpAtHand()
-	if s.bodyErr != nil {
-		return s.bodyErr.Err.(*h1.Error)
-	}
-	return nil
 }
 
 // pumpAtHand takes what is here already.
@@ -211,6 +207,11 @@ func (s *stream) refill() (wait bool, err error) {
 			return false, nil
 		}
 	}
+	if s.rdBuf != nil { // it has been read
+		s.held -= len(s.rdBuf.B)
+		s.rdBuf.Reset()
+		s.want |= wantRoom
+	}
 	switch {
 	case s.bodyErr != nil && s.bodyErr.Fault == app.BodyTooLarge:
 		s.rd = nil
@@ -231,10 +232,6 @@ func (s *stream) refill() (wait bool, err error) {
 
 // swap gives the pipe's content to the reader. s.mu is held.
 func (s *stream) swap() error {
-	if s.rdBuf != nil {
-		s.held -= len(s.rdBuf.B)
-		s.rdBuf.Reset()
-	}
 	s.pipe, s.rdBuf = s.rdBuf, s.pipe
 	s.rd = s.rdBuf.B
 	if room := s.limit - s.taken; int64(len(s.rd)) > room {
@@ -245,7 +242,6 @@ func (s *stream) swap() error {
 		}
 	}
 	s.taken += int64(len(s.rd))
-	s.want |= wantRoom
 	return nil
 }
 
@@ -321,6 +317,10 @@ func (s *stream) startTiming() {
 	if s.timing || s.bodyRead || s.deaf || s.opt.NoMinBodyRate || rate.BytesPerSecond == Off {
 		return
 	}
+	if s.tooSlow(s.waited) {
+		s.expireBody() // many short waits are as slow as a long one
+		return
+	}
 	s.timing = true
 	s.since = s.l.rl.Now()
 	s.c.setTimer(TimeoutBodyRate, heartbeat)
@@ -347,12 +347,20 @@ func (s *stream) checkBodyRate(now ring.Instant) {
 	if !s.timing {
 		return
 	}
-	rate := s.l.srv.limits.MinBodyRate
-	waited := s.waited + now.Sub(s.since)
-	if waited <= rate.Grace || s.rated >= atRate(rate.BytesPerSecond, waited) {
-		s.c.setTimer(TimeoutBodyRate, heartbeat)
+	if s.tooSlow(s.waited + now.Sub(s.since)) {
+		s.expireBody()
 		return
 	}
+	s.c.setTimer(TimeoutBodyRate, heartbeat)
+}
+
+// tooSlow judges what has come in the time the handler waited.
+func (s *stream) tooSlow(waited time.Duration) bool {
+	rate := s.l.srv.limits.MinBodyRate
+	return waited > rate.Grace && s.rated < atRate(rate.BytesPerSecond, waited)
+}
+
+func (s *stream) expireBody() {
 	s.l.n.timeouts[TimeoutBodyRate].Add(1)
 	s.bodyFails(app.BodyTooSlow, nil)
 }

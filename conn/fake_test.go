@@ -202,14 +202,14 @@ func (f *fakeLoop) advance(d time.Duration) {
 	end := f.now.Add(d)
 	for {
 		f.turn()
+		f.next = f.h.Tick(f.now)
 		if f.next == 0 || f.next > end {
 			break
 		}
-		f.now = max(f.now, f.next)
-		f.next = f.h.Tick(f.now)
-		if f.next != 0 && f.next <= f.now {
+		if f.next <= f.now {
 			f.t.Fatalf("Tick at %d wants to be called at %d", f.now, f.next)
 		}
+		f.now = f.next
 	}
 	f.now = end
 	f.turn()

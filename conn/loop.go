@@ -94,8 +94,7 @@ func (l *loop) drop(c *conn) {
 	l.srv.left()
 }
 
-// Tick runs what is due. The next call is asked for within a heartbeat at
-// most, because a deadline set later may be nearer than any there is now.
+// Tick runs what is due.
 func (l *loop) Tick(now ring.Instant) (next ring.Instant) {
 	l.sendHeld()
 	l.watch(now)
@@ -103,25 +102,26 @@ func (l *loop) Tick(now ring.Instant) (next ring.Instant) {
 	if len(l.conns) == 0 {
 		l.shrink()
 	}
-	next = now.Add(l.beat())
-	if due := l.wheel.next(); due != 0 && due < next {
-		next = due
+	next = l.wheel.next()
+	if len(l.watched) > 0 && (next == 0 || l.watchAt < next) {
+		next = l.watchAt
 	}
 	return next
 }
 
-// beat is the interval of Tick: short while connections are asked to go.
-func (l *loop) beat() time.Duration {
-	if l.draining && len(l.conns) > 0 {
-		return min(heartbeat, max(l.srv.limits.DrainLull/4, wheelTick))
+// watchLater has watch look at c, within two heartbeats.
+func (l *loop) watchLater(c *conn) {
+	if len(l.watched) == 0 {
+		l.watchAt = l.rl.Now().Add(heartbeat)
 	}
-	return heartbeat
+	c.flags |= flagWatched
+	l.watched = append(l.watched, c)
 }
 
 // watch arms the response timer of connections whose send does not end: most
 // end before they are looked at, and cost the wheel nothing.
 func (l *loop) watch(now ring.Instant) {
-	if now < l.watchAt {
+	if now < l.watchAt || len(l.watched) == 0 {
 		return
 	}
 	l.watchAt = now.Add(heartbeat)

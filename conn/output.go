@@ -95,8 +95,7 @@ func (c *conn) submit(b []byte) {
 	}
 	c.sendDeadline = c.l.rl.Now().Add(rate.allowance(len(b)))
 	if c.flags&flagWatched == 0 {
-		c.flags |= flagWatched
-		c.l.watched = append(c.l.watched, c)
+		c.l.watchLater(c)
 	}
 }
 

@@ -110,8 +110,10 @@ func (c *conn) admit() bool {
 		c.finish(true)
 		return false
 	}
-	if err := s.startBody(); err != nil {
-		c.reject(err)
+	s.startBody()
+	if s.deaf {
+		c.respondError(s.faultStatus())
+		c.finish(true)
 		return false
 	}
 	c.stopTimer()

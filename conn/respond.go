@@ -48,6 +48,9 @@ func (s *stream) faultStatus() int {
 	if s.bodyErr == nil || s.bodyErr.Fault == app.BodyGone {
 		return 0
 	}
+	if e, ok := s.bodyErr.Err.(*h1.Error); ok {
+		return e.Status
+	}
 	return s.bodyErr.Status()
 }
 

@@ -120,7 +120,8 @@ type LoopHandler interface {
 
 	// Tick runs timers due at now and returns when it wants to be called
 	// next, zero for never. The engine calls it at that time or shortly
-	// after, and before it waits for longer than that.
+	// after, and again before it waits once other callbacks have run: they
+	// may have set timers that are due earlier.
 	Tick(now Instant) (next Instant)
 }
 

@@ -115,6 +115,12 @@ func TestEmptyValueIsNotAbsent(t *testing.T) {
 			t.Error("an absent field is there")
 		}
 	}
+	var viewed Fields // with nothing copied so far
+	viewed.AddView([]byte("a"), []byte("b"))
+	viewed.Set("a", "")
+	if viewed.Get("a") == nil {
+		t.Error("an empty value set as the first copy is nil")
+	}
 	var zero Fields
 	emptied := zero.Clone()
 	emptied.Set("x", "")
