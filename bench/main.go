@@ -13,17 +13,25 @@ import (
 	"time"
 )
 
-func main() {
-	if len(os.Args) > 1 {
-		switch os.Args[1] {
-		case "exec":
-			exit(launcherMain(os.Args[2:]))
-		case "peer":
-			exit(peerMain(os.Args[2:]))
-		case "load":
-			exit(loadMain(os.Args[2:], os.Stdin, os.Stdout))
-		}
+// parts are what the executable can be besides bench itself.
+var parts = map[string]func([]string) error{
+	"exec": launcherMain,
+	"peer": peerMain,
+	"load": func(args []string) error { return loadMain(args, os.Stdin, os.Stdout) },
+}
+
+// playPart is the whole process if it was started as one of parts.
+func playPart() {
+	if len(os.Args) < 2 {
+		return
 	}
+	if part := parts[os.Args[1]]; part != nil {
+		exit(part(os.Args[2:]))
+	}
+}
+
+func main() {
+	playPart()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	exit(benchMain(ctx, os.Args[1:], os.Stdout))
