@@ -39,7 +39,10 @@ func TestBodyRemaining(t *testing.T) {
 	if content, _, _ := decode(&d, "he"); content != "he" || d.Remaining() != 3 || d.Done() {
 		t.Errorf("%q, %d remain", content, d.Remaining())
 	}
-	if content, left, _ := decode(&d, "lloGET"); content != "llo" || left != "GET" || !d.Done() || d.Remaining() != 0 {
+	if data, _, _ := d.Decode(make([]byte, 1, 8)); cap(data) != 1 {
+		t.Errorf("content has capacity %d", cap(data))
+	}
+	if content, left, _ := decode(&d, "loGET"); content != "lo" || left != "GET" || !d.Done() || d.Remaining() != 0 {
 		t.Errorf("%q, left %q, %d remain", content, left, d.Remaining())
 	}
 	if d.Trailers() != nil {

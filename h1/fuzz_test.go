@@ -67,7 +67,9 @@ func checkAccepted(t *testing.T, input []byte, lim *Limits) {
 		if !field.ValidName(name) || !field.ValidValue(value) {
 			t.Fatalf("accepted field %q: %q", name, value)
 		}
+		checkCapped(t, name, value)
 	}
+	checkCapped(t, h.Target, h.Path, h.Query, h.Host)
 	if h.Length < -1 || h.Length != 0 && h.Fields.Has("content-length") == h.Fields.Has("transfer-encoding") {
 		t.Fatalf("length %d", h.Length)
 	}
@@ -75,6 +77,16 @@ func checkAccepted(t *testing.T, input []byte, lim *Limits) {
 	m, _, err := ParseHead(input[:n:n], 0, lim, &h)
 	if m != n || err != nil {
 		t.Fatalf("again: %d, %v; was %d", m, err, n)
+	}
+}
+
+// checkCapped: who appends to a view must not write into the next.
+func checkCapped(t *testing.T, views ...[]byte) {
+	t.Helper()
+	for _, v := range views {
+		if cap(v) != len(v) {
+			t.Fatalf("view %q has capacity %d", v, cap(v))
+		}
 	}
 }
 
@@ -149,6 +161,7 @@ func checkRoundTrip(t *testing.T, content []byte, size int, name, value string) 
 		if err != nil {
 			t.Fatalf("our own encoding: %v", err)
 		}
+		checkCapped(t, data)
 		got = append(got, data...)
 		if rest = rest[n:]; d.Done() {
 			if string(rest) != "behind" {
