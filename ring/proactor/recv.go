@@ -40,7 +40,10 @@ func (l *loop) onRecv(cp *Completion) {
 
 // received hands the bytes on, if anybody still wants them.
 func (l *loop) received(c *conn, cp *Completion) {
-	if c.phase != phaseOpen || cp.Res <= 0 || faultOldArm && cp.UserData.Thread() != l.thread {
+	if invariants && c.phase == phaseOpen && c.recv == recvEnded && !faultGeneration {
+		panic("BUG: proactor: bytes after the end")
+	}
+	if c.phase != phaseOpen || c.recv == recvEnded || cp.Res <= 0 || faultOldArm && cp.UserData.Thread() != l.thread {
 		l.drop(cp.Buf)
 		return
 	}
