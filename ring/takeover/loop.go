@@ -34,13 +34,14 @@ type Loop struct {
 
 // counters are a loop's, written by whoever has reason to.
 type counters struct {
-	takeovers, handOvers, goexits atomic.Uint64
-	leftBehind, lost              atomic.Int64
+	takeovers, excused, handOvers, goexits atomic.Uint64
+	leftBehind, lost                       atomic.Int64
 }
 
 // Stats are a loop's counters. Gauges are marked; all else only grows.
 type Stats struct {
 	Takeovers  uint64 // loops taken by the watchdog
+	Excused    uint64 // of these, those that taught nothing: the host was busy
 	HandOvers  uint64 // loops given up by handlers about to block
 	Goexits    uint64 // handlers that ended by runtime.Goexit on a thread
 	LeftBehind int64  // gauge: threads in a handler without the loop
@@ -243,6 +244,7 @@ func (l *Loop) Wait(grace time.Duration) (left int) {
 func (l *Loop) Stats() Stats {
 	return Stats{
 		Takeovers:  l.count.takeovers.Load(),
+		Excused:    l.count.excused.Load(),
 		HandOvers:  l.count.handOvers.Load(),
 		Goexits:    l.count.goexits.Load(),
 		LeftBehind: l.count.leftBehind.Load(),

@@ -7,10 +7,13 @@ import (
 )
 
 const (
-	// patience is how many looks at the same run the watchdog waits for a
-	// thread that merely lacks a CPU, or while it comes late itself, before
-	// it takes the loop all the same.
-	patience = 4
+	// A run that is seen in its handler by so many looks in a row loses its
+	// loop: looks in general, looks if the watchdog itself came late to the
+	// last, and looks if the thread merely lacks a CPU, which a spare would
+	// lack as well.
+	looksEnough      = 2
+	looksLate        = 3
+	looksDescheduled = 16
 
 	// linger is for how many ticks without any run the watchdog goes on
 	// before it parks: waking it costs more than a few ticks.
@@ -19,7 +22,9 @@ const (
 	// calm is how many times longer than a tick the watchdog sleeps while
 	// nothing runs inline but well-known keys, and calmAfter the ticks until
 	// it does. A tick costs 12 µs to 30 µs of CPU, nearly all of it the
-	// kernel's and the scheduler's for sleeping and waking.
+	// kernel's and the scheduler's for sleeping and waking, so that a thousand
+	// a second are one to three hundredths of a core. The first run of a
+	// well-known key that blocks pays with some milliseconds.
 	calm      = 4
 	calmAfter = 64
 )
@@ -93,21 +98,20 @@ func (d *watchdog) run() {
 	defer d.gone.Store(true)
 	rt, tick := d.g.rt, d.g.tick
 	quiet, peace := 0, 0
-	var last sight
 	for !d.closing.Load() {
 		nap := tick
-		if peace >= calmAfter && !last.pending {
+		if peace >= calmAfter {
 			nap *= calm
 		}
 		before := rt.Now()
 		rt.Sleep(nap)
 		d.ticks.Add(1)
-		last = d.look(time.Duration(rt.Now()-before) < nap+tick)
+		active, closely := d.look(time.Duration(rt.Now()-before) < nap+tick)
 
-		if quiet++; last.active {
+		if quiet++; active {
 			quiet = 0
 		}
-		if peace++; last.closely {
+		if peace++; closely {
 			peace = 0
 		}
 		if quiet >= linger {
@@ -117,22 +121,21 @@ func (d *watchdog) run() {
 	}
 }
 
-// sight is what one look at all loops found, of any of them.
-type sight struct {
-	active  bool // it is not idle, or has begun a run since the last look
-	pending bool // it is in a handler: the next look may have to take it
-	closely bool // a run was long, or of a key that is not well known
-}
-
-func (d *watchdog) look(onTime bool) (s sight) {
+// look looks at every loop once. It reports whether any of them is active: not
+// idle, or it has begun a run since the last look; and whether any is to be
+// watched closely: it has begun a run of a key that is not well known, or has
+// had a long one.
+func (d *watchdog) look(onTime bool) (active, closely bool) {
 	for _, l := range *d.g.loops.Load() {
 		before := l.watch.word
 		l.look(onTime)
-		s.active = s.active || !l.idle.Load() || l.watch.word != before
-		s.pending = s.pending || l.watch.seen > 0
-		s.closely = s.closely || l.watch.seen > 1 || l.closely.Load() && l.closely.Swap(false)
+		active = active || !l.idle.Load() || l.watch.word != before
+		if l.watch.seen > 1 || l.closely.Load() {
+			l.closely.Store(false)
+			closely = true
+		}
 	}
-	return s
+	return active, closely
 }
 
 // park waits for a loop to become busy. No wake is lost: a loop publishes that
@@ -173,8 +176,14 @@ func (l *Loop) look(onTime bool) {
 		return
 	}
 	w.seen++
-	teaches := onTime && l.rt.Verdict(l.leader.Load().id, w.cpu) != Descheduled
-	if teaches || w.seen >= patience {
+	enough, teaches := looksEnough, onTime
+	if !onTime {
+		enough = looksLate
+	}
+	if l.rt.Verdict(l.leader.Load().id, w.cpu) == Descheduled {
+		enough, teaches = looksDescheduled, false
+	}
+	if w.seen >= enough {
 		l.take(v, teaches)
 	}
 }
@@ -195,9 +204,10 @@ func (l *Loop) take(token uint64, teaches bool) {
 	}
 	// The loop is ours, and with it the spares and what the leader wrote.
 	l.count.takeovers.Add(1)
-	kind := lessonTaken
-	if teaches {
-		kind = lessonBlocked
+	kind := lessonBlocked
+	if !teaches {
+		kind = lessonTaken
+		l.count.excused.Add(1)
 	}
 	l.lessons.add(lesson{key: l.key, kind: kind})
 	t := l.spares.pop()
