@@ -185,7 +185,8 @@ func (l *loop) release(a *acceptor) {
 			// queueing connections that nobody takes.
 			l.port.Shutdown(a.sock.fd, true, MakeUserData(OpNone, l.thread, 0, 0))
 			l.n.submissions++
-			l.flush()
+			for tries := 0; !l.flush() && tries < 16; tries++ {
+			}
 		}
 		l.engine.cfg.Sockets.CloseListener(a.sock.fd)
 	}

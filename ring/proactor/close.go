@@ -46,11 +46,8 @@ func (l *loop) fail(c *conn, errno Errno) {
 	l.attend(c)
 }
 
-// close begins the end of c.
+// close begins the end of c, which is open or broken.
 func (l *loop) close(c *conn) {
-	if c.phase != phaseOpen && c.phase != phaseBroken {
-		return
-	}
 	c.phase = phaseClosing
 	c.on(recvEnd)
 	l.settle(c)

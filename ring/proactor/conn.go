@@ -112,14 +112,14 @@ func (c *conn) SendNow(b []byte) int {
 
 // PauseRecv stops receiving.
 func (c *conn) PauseRecv() {
-	if c.on(recvPause) {
+	if c.phase == phaseOpen && c.on(recvPause) {
 		c.loop.settle(c)
 	}
 }
 
 // ResumeRecv goes on receiving.
 func (c *conn) ResumeRecv() {
-	if c.on(recvResume) {
+	if c.phase == phaseOpen && c.on(recvResume) {
 		c.loop.settle(c)
 	}
 }
@@ -133,7 +133,11 @@ func (c *conn) CloseWrite() {
 }
 
 // Close ends the connection.
-func (c *conn) Close() { c.loop.close(c) }
+func (c *conn) Close() {
+	if c.phase == phaseOpen || c.phase == phaseBroken {
+		c.loop.close(c)
+	}
+}
 
 // Abort ends the connection with a reset.
 func (c *conn) Abort() {

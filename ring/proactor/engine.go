@@ -127,7 +127,14 @@ func (e *Engine) listen(open func() ([]int, net.Addr, error)) (ring.Listener, er
 		if e.state == engineMade {
 			l.addAcceptor(id, socks[i])
 		} else {
-			e.command(l, func() { l.settleAccept(l.addAcceptor(id, socks[i])) }, func() { e.letGo(socks[i]) })
+			letGo := func() { e.letGo(socks[i]) }
+			e.command(l, func() {
+				if l.lost != nil {
+					letGo()
+				} else {
+					l.settleAccept(l.addAcceptor(id, socks[i]))
+				}
+			}, letGo)
 		}
 	}
 	return ring.Listener{ID: id, Addr: addr}, nil
