@@ -112,8 +112,8 @@ func (l *Loop) Begin(key uint64) ring.Run {
 		if l.idle.Load() {
 			panic("BUG: takeover: Begin while idle")
 		}
-		l.rt.Yield("begin")
 	}
+	l.yield("begin")
 	l.key = key
 	if !l.routes.begin(key) && !l.closely.Load() {
 		l.closely.Store(true)
@@ -130,9 +130,7 @@ func (l *Loop) Begin(key uint64) ring.Run {
 // While another goroutine of the handler is between Enter and Leave, End
 // waits for it.
 func (l *Loop) End(r ring.Run) bool {
-	if invariants {
-		l.rt.Yield("end")
-	}
+	l.yield("end")
 	token := r.Token()
 	if o := l.word.end(token); o != busy {
 		return o == won
@@ -142,9 +140,7 @@ func (l *Loop) End(r ring.Run) bool {
 
 // EnterRun is ring.Run's Enter.
 func (l *Loop) EnterRun(token uint64) bool {
-	if invariants {
-		l.rt.Yield("enter")
-	}
+	l.yield("enter")
 	if o := l.word.enter(token); o != busy {
 		return o == won
 	}
@@ -153,9 +149,7 @@ func (l *Loop) EnterRun(token uint64) bool {
 
 // LeaveRun is ring.Run's Leave.
 func (l *Loop) LeaveRun(token uint64) {
-	if invariants {
-		l.rt.Yield("leave")
-	}
+	l.yield("leave")
 	l.word.leave(token)
 }
 
@@ -163,9 +157,7 @@ func (l *Loop) LeaveRun(token uint64) {
 // made sure that there is one; a run that was begun without asking, and has
 // none, keeps its loop.
 func (l *Loop) HandOverRun(token uint64) {
-	if invariants {
-		l.rt.Yield("hand over")
-	}
+	l.yield("hand over")
 	t := l.next()
 	if t == nil {
 		l.word.leave(token)
@@ -176,10 +168,16 @@ func (l *Loop) HandOverRun(token uint64) {
 	l.leaveBehind(1)
 	l.leader.Store(t)
 	l.word.handOver(token)
-	if invariants {
-		l.rt.Yield("handed over")
-	}
+	l.yield("handed over")
 	t.promote()
+}
+
+// yield marks a point at which another thread may come in between. Nothing in
+// shipping builds.
+func (l *Loop) yield(point string) {
+	if invariants {
+		l.rt.Yield(point)
+	}
 }
 
 // persist repeats an attempt that found the run in the server. What is done
@@ -203,14 +201,15 @@ func (l *Loop) leaveBehind(n int64) {
 func (l *Loop) Finished(key uint64, took time.Duration) { l.routes.finished(key, took) }
 
 // Idle says that the leader is about to wait long. Leader.
-func (l *Loop) Idle() { l.idle.Store(true) }
+func (l *Loop) Idle() {
+	l.idle.Store(true)
+	l.yield("idle")
+}
 
 // Busy says that the leader has work again; before Begin. Leader.
 func (l *Loop) Busy() {
 	l.idle.Store(false)
-	if invariants {
-		l.rt.Yield("busy")
-	}
+	l.yield("busy")
 	l.g.dog.wake()
 }
 
@@ -221,6 +220,7 @@ func (l *Loop) Stop() {
 	l.idle.Store(true)
 	l.g.remove(l)
 	l.g.loopCount.Add(-1)
+	l.yield("stop")
 	for _, t := range l.spares.end() {
 		t.parker.Unpark()
 	}

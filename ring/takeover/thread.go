@@ -158,9 +158,11 @@ func (t *Thread) await() bool {
 	if t.leading {
 		return true
 	}
+	l.yield("spare")
 	if !l.spares.add(t) {
 		return false
 	}
+	l.yield("spare parks")
 	t.parker.Park()
 	return t.leading
 }
@@ -176,6 +178,7 @@ func (t *Thread) retire() bool {
 	t.leading = false
 	l.leader.Store(heir)
 	l.word.retire()
+	l.yield("retired")
 	heir.promote()
 	return true
 }
@@ -188,6 +191,7 @@ func (t *Thread) settle() {
 	if t.run == 0 || t.loop.word.ended(t.run) {
 		panic("BUG: takeover: lead returned though it had the loop")
 	}
+	t.loop.yield("left behind")
 	t.loop.leaveBehind(-1)
 }
 
@@ -201,6 +205,7 @@ func (t *Thread) exit() {
 		return
 	}
 	l.lessons.add(lesson{key: t.key, kind: lessonExits})
+	l.yield("exit")
 	// lead's deferred functions may have ended the run already.
 	if l.word.ended(t.run) || l.End(ring.NewRun(l, t.run)) {
 		t.takeover = false

