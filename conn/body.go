@@ -63,7 +63,7 @@ func (s *stream) bodyIsRead() {
 		s.must(s.x.EndRequest())
 	}
 	s.wakeReader()
-	s.mu.Unlock()
+	s.unlock()
 }
 
 // pump decodes b into the pipe and gives what is behind the body. On loop.
@@ -104,7 +104,7 @@ func (s *stream) deliver(data []byte) {
 	s.held += len(data)
 	s.awaits100 = false
 	s.wakeReader()
-	s.mu.Unlock()
+	s.unlock()
 }
 
 // bodyFails ends the body with a fault. What comes after it has no meaning.
@@ -114,7 +114,7 @@ func (s *stream) bodyFails(fault app.BodyFault, err error) {
 	s.mu.Lock()
 	s.refuseBody(fault, err)
 	s.wakeReader()
-	s.mu.Unlock()
+	s.unlock()
 }
 
 // refuseBody makes fault the answer to readers, and the end of the connection.

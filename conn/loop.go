@@ -24,6 +24,7 @@ type loop struct {
 
 	scratch  []byte  // a response being put together; at most maxScratch is kept
 	held     []*conn // whose output waits for the end of a pipelined batch
+	hurried  int     // further turns wanted
 	dateText [dateLen]byte
 	dateSec  int64
 	logAt    ring.Instant // begin of the interval in which logged counts
@@ -149,9 +150,23 @@ func (l *loop) shrink() {
 // for held output.
 func (l *loop) PostNode() *ring.PostNode { return &l.node }
 
+// hurry has the engine take two turns without waiting in between: one to send
+// what is queued, one to say that it is Sent. An engine may otherwise put Sent
+// off until there is something else to do, because most of the time nothing
+// depends on it.
+func (l *loop) hurry() {
+	l.hurried = 2
+	l.rl.Post(l)
+}
+
 // OnLoop carries out orders.
 func (l *loop) OnLoop() {
 	l.sendHeld()
+	if l.hurried > 0 {
+		if l.hurried--; l.hurried > 0 {
+			l.rl.Post(l)
+		}
+	}
 	o := order(l.orders.Swap(0))
 	if o&orderDrain != 0 {
 		l.drain()

@@ -53,13 +53,26 @@ func (c *conn) stage() *bytebufferpool.ByteBuffer {
 
 // send sends what is staged, unless a Send is outstanding: Sent goes on then.
 func (c *conn) send() {
-	if c.sending > 0 || c.out == nil {
-		return
+	if c.sending == 0 && c.out != nil {
+		b := c.out.B[c.outPos:]
+		b = b[:min(len(b), ring.MaxSend)]
+		c.submit(b)
+		c.advanceOut(len(b))
 	}
-	b := c.out.B[c.outPos:]
-	b = b[:min(len(b), ring.MaxSend)]
-	c.submit(b)
-	c.advanceOut(len(b))
+	if c.sending > 0 && c.awaitsSent() {
+		c.l.hurry()
+	}
+}
+
+// awaitsSent reports whether Sent will bring more than the knowledge of it.
+func (c *conn) awaitsSent() bool {
+	switch c.state {
+	case stateBlocked, stateFlushing:
+		return true
+	case stateHandling:
+		return c.out != nil || c.s.awaitsSent()
+	}
+	return c.out != nil
 }
 
 // sendNow is send from within a handler: what the kernel takes at once is on

@@ -250,12 +250,8 @@ func (s *stream) serve() {
 		ends := c.ends()
 		s.mu.Lock()
 		s.ends = ends
-		for i, waiter := range s.asks {
-			waiter.Signal()
-			s.asks[i] = nil
-		}
-		s.asks = s.asks[:0]
-		s.mu.Unlock()
+		s.wakeAsks()
+		s.unlock()
 	}
 }
 
@@ -274,7 +270,14 @@ func (s *stream) settle() {
 	if !s.full() {
 		s.wakeWriter()
 	}
-	s.mu.Unlock()
+	s.unlock()
+}
+
+// awaitsSent reports whether handler code has more to send.
+func (s *stream) awaitsSent() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.writing || s.sink != nil && len(s.sink.B) > 0
 }
 
 // full reports whether the writer must wait. s.mu is held.

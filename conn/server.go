@@ -99,8 +99,9 @@ func (s *Server) AbortAll() (n int) {
 
 func (s *Server) post(o order) {
 	s.mu.Lock()
-	defer s.mu.Unlock()
-	for _, l := range s.loops {
+	loops := s.loops // only ever appended to
+	s.mu.Unlock()
+	for _, l := range loops {
 		l.orders.Or(uint32(o))
 		l.rl.Post(l)
 	}

@@ -98,6 +98,9 @@ type shared struct {
 	ends *addrs
 	asks []ring.Waiter // for ends
 	want want
+
+	wakes    [2]ring.Waiter // to be woken by unlock
+	answered []ring.Waiter  // those, too
 }
 
 // want is what the handler asked the loop for.
@@ -281,7 +284,7 @@ func (s *stream) end() {
 	cancel := s.cancelCtx
 	s.ctx, s.cancelCtx = nil, nil
 	s.wakeAll()
-	s.mu.Unlock()
+	s.unlock()
 	if cancel != nil {
 		cancel(app.ErrEnded)
 	}
@@ -302,7 +305,7 @@ func (s *stream) recycle() {
 	putIfHeld(&s.pipe)
 	putIfHeld(&s.sink)
 	readable, writable, x := s.readable, s.writable, s.x
-	s.shared = shared{readable: readable, writable: writable, x: x, asks: s.asks[:0]}
+	s.shared = shared{readable: readable, writable: writable, x: x}
 	s.mu.Unlock()
 }
 
@@ -422,32 +425,46 @@ func (s *stream) fail(cause error) {
 		s.bodyErr = &app.BodyError{Fault: app.BodyGone, Err: cause}
 	}
 	s.wakeAll()
-	s.mu.Unlock()
+	s.unlock()
 	s.cancel(cause)
 }
 
-// wakeAll wakes whoever waits. s.mu is held.
+// wakeAll has unlock wake whoever waits. s.mu is held, as in those that follow.
 func (s *stream) wakeAll() {
 	s.wakeReader()
 	s.wakeWriter()
-	for i, w := range s.asks {
-		w.Signal()
-		s.asks[i] = nil
-	}
-	s.asks = s.asks[:0]
+	s.wakeAsks()
 }
 
 func (s *stream) wakeReader() {
 	if s.reading {
 		s.reading = false
-		s.readable.Signal()
+		s.wakes[0] = s.readable
 	}
 }
 
 func (s *stream) wakeWriter() {
 	if s.writing {
 		s.writing = false
-		s.writable.Signal()
+		s.wakes[1] = s.writable
+	}
+}
+
+func (s *stream) wakeAsks() { s.answered, s.asks = append(s.answered, s.asks...), nil }
+
+// unlock releases s.mu and wakes who is to be woken. They are not woken under
+// the lock, so that nobody runs into it.
+func (s *stream) unlock() {
+	wakes, answered := s.wakes, s.answered
+	s.wakes, s.answered = [2]ring.Waiter{}, nil
+	s.mu.Unlock()
+	for _, w := range wakes {
+		if w != nil {
+			w.Signal()
+		}
+	}
+	for _, w := range answered {
+		w.Signal()
 	}
 }
 

@@ -138,7 +138,9 @@ type ConnHandler interface {
 	// RecvEnd says that the peer has ended its sending (FIN). Ours goes on.
 	RecvEnd()
 
-	// Sent says that the kernel has taken all of the outstanding Send.
+	// Sent says that the kernel has taken all of the outstanding Send. It may
+	// come as late as with the next event, as nothing depends on it as a
+	// rule; who is in a hurry has the loop take a turn, with Loop.Post.
 	Sent()
 
 	// Broken says that the connection failed (reset, write error): nothing
