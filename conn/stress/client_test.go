@@ -24,7 +24,15 @@ type worker struct {
 	addr   string
 	random *rand.Rand
 	number int
-	counts []atomic.Uint64
+	counts []tally
+}
+
+// tally is how often an exchange was had and how long that took in all.
+type tally struct{ count, nanoseconds atomic.Int64 }
+
+func (t *tally) add(d time.Duration) {
+	t.count.Add(1)
+	t.nanoseconds.Add(int64(d))
 }
 
 // op is one kind of exchange.
@@ -60,11 +68,11 @@ func (w *worker) work(stop <-chan struct{}) error {
 			return nil
 		default:
 		}
-		i := w.random.IntN(len(ops))
+		i, began := w.random.IntN(len(ops)), time.Now()
 		if err := ops[i].run(w); err != nil {
 			return fmt.Errorf("worker %d, %s: %w", w.number, ops[i].name, err)
 		}
-		w.counts[i].Add(1)
+		w.counts[i].add(time.Since(began))
 	}
 }
 
@@ -276,8 +284,8 @@ func (w *worker) trickled() error {
 
 func (w *worker) readSlowly() error {
 	return w.with(func(p *peer) error {
-		p.SetReadBuffer(4096)
-		return w.read(p, 300_000, func() { time.Sleep(time.Duration(w.random.IntN(3)) * time.Millisecond) }) // a slow client
+		p.SetReadBuffer(32 << 10)
+		return w.read(p, 100_000, func() { time.Sleep(time.Duration(w.random.IntN(3)) * time.Millisecond) }) // a slow client
 	})
 }
 

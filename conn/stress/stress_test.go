@@ -9,7 +9,6 @@ import (
 	"runtime/debug"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"testing"
 	"time"
 
@@ -58,7 +57,7 @@ func stress(t *testing.T, engine string) {
 // round lets the clients work for a while.
 func round(t *testing.T, s *server, seed uint64, d time.Duration) {
 	stop := make(chan struct{})
-	counts := make([]atomic.Uint64, len(ops))
+	counts := make([]tally, len(ops))
 	var wg sync.WaitGroup
 	for i := range *clients {
 		wg.Go(func() {
@@ -83,9 +82,11 @@ func round(t *testing.T, s *server, seed uint64, d time.Duration) {
 	wg.Wait()
 	var line strings.Builder
 	for i := range ops {
-		fmt.Fprintf(&line, " %s %d;", ops[i].name, counts[i].Load())
+		n := counts[i].count.Load()
+		mean := time.Duration(counts[i].nanoseconds.Load() / max(n, 1)).Round(100 * time.Microsecond)
+		fmt.Fprintf(&line, "\n\t%-28s %8d, %v each", ops[i].name, n, mean)
 	}
-	t.Log("exchanges:" + line.String())
+	t.Log("exchanges" + line.String())
 }
 
 // state is what must come back to where it was.
