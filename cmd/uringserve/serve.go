@@ -1,0 +1,133 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"os"
+	"os/signal"
+	"runtime"
+	"syscall"
+
+	"github.com/uringserve/uringserve"
+	"github.com/uringserve/uringserve/conn"
+)
+
+// serve runs the server until a signal.
+func serve(args []string, stdout, stderr io.Writer) int {
+	c, err := parseServe(args)
+	if err != nil {
+		return usageError(stderr, err)
+	}
+	if c.help {
+		return help(nil, stdout, stderr)
+	}
+	signals := make(chan os.Signal, 2)
+	signal.Notify(signals, syscall.SIGTERM, os.Interrupt)
+	defer signal.Stop(signals)
+
+	server := newServer(c, stderr)
+	urls, err := listen(server, c.listen)
+	if err != nil {
+		return abandon(server, stderr, err)
+	}
+	raiseProcs(server.Info())
+	if err := server.Start(); err != nil {
+		return abandon(server, stderr, err)
+	}
+	info := server.Info()
+	for _, u := range urls {
+		fmt.Fprintf(stderr, "uringserve: listening url=%s engine=%s loops=%d reason=%q\n", u, info.Engine, info.Loops, info.Reason)
+	}
+	return untilSignal(server, c, signals, stderr)
+}
+
+func newServer(c *config, stderr io.Writer) *uringserve.Server {
+	limits := conn.DefaultLimits()
+	limits.MaxBodyBytes = c.maxBody
+	api := newAPI(c.testEndpoints)
+	server := &uringserve.Server{
+		App:           api,
+		Engine:        c.engine,
+		Loops:         c.loops,
+		TakeoverOff:   c.takeoverOff,
+		Limits:        limits,
+		Log:           slog.New(slog.NewTextHandler(stderr, &slog.HandlerOptions{Level: c.logLevel})),
+		ShutdownDelay: c.shutdownDelay,
+	}
+	api.info = server.Info
+	return server
+}
+
+// listen binds all addresses, and gives their URLs, ports resolved.
+func listen(server *uringserve.Server, endpoints []endpoint) (urls []string, err error) {
+	for _, e := range endpoints {
+		addrs, err := server.Listen(e.addr)
+		if err != nil {
+			var bad *uringserve.ConfigError
+			if errors.As(err, &bad) && bad.Field != "Addr" {
+				return nil, bad.Err
+			}
+			return nil, fmt.Errorf("--listen %s: %w", e.url, err)
+		}
+		for _, a := range addrs {
+			urls = append(urls, urlOf(a))
+		}
+	}
+	return urls, nil
+}
+
+func urlOf(a net.Addr) string {
+	if a.Network() == "unix" {
+		return "unix:" + a.String()
+	}
+	return "http://" + a.String()
+}
+
+// abandon ends a server that could not be started.
+func abandon(server *uringserve.Server, stderr io.Writer, err error) int {
+	_ = server.Close() // it never fails
+	return failure(stderr, err)
+}
+
+// raiseProcs lets Go run a goroutine beside all loops. The process is ours, so
+// it may; a library must not.
+func raiseProcs(info uringserve.Info) {
+	if info.Engine != "uring" || os.Getenv("GOMAXPROCS") != "" {
+		return
+	}
+	if want := info.Loops + 1; runtime.GOMAXPROCS(0) < want {
+		runtime.GOMAXPROCS(want)
+	}
+}
+
+// untilSignal waits for the end: a signal begins the shutdown, a second one
+// cuts it short.
+func untilSignal(server *uringserve.Server, c *config, signals <-chan os.Signal, stderr io.Writer) int {
+	failed := make(chan error, 1)
+	go func() { failed <- server.Wait() }()
+	select {
+	case err := <-failed:
+		return abandon(server, stderr, err)
+	case s := <-signals:
+		fmt.Fprintf(stderr, "uringserve: shutting down signal=%q delay=%v timeout=%v\n", s, c.shutdownDelay, c.shutdownTimeout)
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), c.shutdownDelay+c.shutdownTimeout)
+	defer cancel()
+	done := make(chan error, 1)
+	go func() { done <- server.Shutdown(ctx) }()
+	select {
+	case err := <-done:
+		if err != nil {
+			return exitFailure // it has been logged
+		}
+		fmt.Fprintln(stderr, "uringserve: all clients were served")
+		return exitOK
+	case s := <-signals:
+		fmt.Fprintf(stderr, "uringserve: ending at once signal=%q\n", s)
+		return exitFailure
+	}
+}

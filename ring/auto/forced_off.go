@@ -1,0 +1,6 @@
+//go:build !uringnet
+
+package auto
+
+// forceNet has the portable engine run everywhere.
+const forceNet = false

@@ -1,0 +1,256 @@
+package uringserve
+
+import (
+	"errors"
+	"log/slog"
+	"net"
+	"net/http"
+	"sync"
+	"time"
+
+	"github.com/uringserve/uringserve/app"
+	"github.com/uringserve/uringserve/conn"
+	"github.com/uringserve/uringserve/ring"
+	"github.com/uringserve/uringserve/ring/auto"
+	"github.com/uringserve/uringserve/ring/netengine"
+)
+
+// Server is an HTTP server. Exactly one of Handler and App is set. Fields must
+// not be changed after the first call of a method; methods are safe for
+// concurrent use. Any number of servers may run in one process.
+type Server struct {
+	// Addr is where ListenAndServe listens: "host:port", ":port" for all
+	// addresses, "localhost:port" for both loopback addresses, "unix:/path".
+	// Port 0 is any free one. Empty: ":http".
+	Addr string
+
+	// Handler answers requests as in net/http. Not supported yet: starting
+	// fails with ErrHandlerUnsupported.
+	Handler http.Handler
+
+	// App answers requests.
+	App app.Handler
+
+	// Engine is "auto", "uring" or "net"; empty: "auto".
+	Engine string
+
+	// Loops is the number of loops; 0: one per CPU that this process may use.
+	Loops int
+
+	// TakeoverOff has handlers run on goroutines, unless they are marked with
+	// app.Inline: slower, and no threads but Go's own.
+	TakeoverOff bool
+
+	// Limits bound what a connection may cost. Start from
+	// conn.DefaultLimits; the zero value stands for it.
+	Limits conn.Limits
+
+	// Log gets what an operator should see; nil: slog.Default().
+	Log *slog.Logger
+
+	// ShutdownDelay is how long Shutdown goes on accepting, with responses
+	// that ask clients to close, so that balancers can notice. Default 0.
+	ShutdownDelay time.Duration
+
+	mu      sync.Mutex
+	state   serverState   // guarded by mu
+	conns   *conn.Server  // guarded by mu; set from stateOpen on
+	engines []ring.Engine // guarded by mu; the first is the chosen one
+	choice  auto.Choice   // guarded by mu
+	addrs   []net.Addr    // guarded by mu
+	hooks   []func()      // guarded by mu; of RegisterOnShutdown
+	ended   chan struct{} // closed when Serve should return
+	failure error         // guarded by mu; why, if not by Shutdown or Close
+}
+
+// A serverState is where a Server is in its life; it only grows.
+type serverState uint8
+
+const (
+	// stateNew: nothing has been made yet.
+	stateNew serverState = iota
+	// stateOpen: there is an engine, addresses may be bound.
+	stateOpen
+	// stateStarted: loops run.
+	stateStarted
+	// stateShutting: Shutdown has begun.
+	stateShutting
+	// stateClosed: all is over.
+	stateClosed
+)
+
+// ListenAndServe serves h at addr, until it fails; see Server.ListenAndServe.
+func ListenAndServe(addr string, h http.Handler) error {
+	return (&Server{Addr: addr, Handler: h}).ListenAndServe()
+}
+
+// ListenAndServe listens at Addr and serves until Shutdown or Close, and then
+// returns ErrServerClosed at once: wait for Shutdown before you exit.
+func (s *Server) ListenAndServe() error {
+	addr := s.Addr
+	if addr == "" {
+		addr = ":http"
+	}
+	if _, err := s.Listen(addr); err != nil {
+		return err
+	}
+	if err := s.Start(); err != nil {
+		return err
+	}
+	return s.Wait()
+}
+
+// Serve serves what ln accepts, which may be any listener, until Shutdown or
+// Close, and then returns ErrServerClosed at once. The server owns ln.
+func (s *Server) Serve(ln net.Listener) error {
+	if err := s.Adopt(ln); err != nil {
+		return err
+	}
+	if err := s.Start(); err != nil && !errors.Is(err, ErrStarted) {
+		return err
+	}
+	return s.Wait()
+}
+
+// Start begins to serve what was bound by Listen and Adopt.
+func (s *Server) Start() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if err := s.open(); err != nil {
+		return err
+	}
+	if s.state == stateStarted {
+		return &ConfigError{"Start", ErrStarted}
+	}
+	if len(s.addrs) == 0 {
+		return &ConfigError{"Start", ErrNoAddress}
+	}
+	for _, e := range s.engines {
+		if err := e.Start(s.conns.NewLoop); err != nil {
+			return err
+		}
+	}
+	s.state = stateStarted
+	return nil
+}
+
+// Wait returns when the server is no more to serve: ErrServerClosed after
+// Shutdown or Close, or why all its loops have failed.
+func (s *Server) Wait() error {
+	s.mu.Lock()
+	if s.state < stateOpen {
+		s.mu.Unlock()
+		return &ConfigError{"Wait", ErrNoAddress}
+	}
+	ended := s.ended
+	s.mu.Unlock()
+	<-ended
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.failure != nil {
+		return s.failure
+	}
+	return ErrServerClosed
+}
+
+// open checks the configuration and makes the engine, once. s.mu is held.
+func (s *Server) open() error {
+	switch s.state {
+	case stateNew:
+	case stateOpen, stateStarted:
+		return nil
+	default:
+		return ErrServerClosed
+	}
+	switch {
+	case s.Handler != nil && s.App != nil:
+		return &ConfigError{"Handler", ErrTwoHandlers}
+	case s.Handler != nil:
+		return &ConfigError{"Handler", ErrHandlerUnsupported}
+	case s.App == nil:
+		return &ConfigError{"App", ErrNoHandler}
+	}
+	conns, err := conn.New(conn.Config{Handler: s.App, Limits: s.Limits, Log: s.log()})
+	if err != nil {
+		return &ConfigError{"Limits", err}
+	}
+	engine, choice, err := auto.New(auto.Options{Engine: s.Engine, Loops: s.Loops, TakeoverOff: s.TakeoverOff, Lost: s.lost})
+	if err != nil {
+		return &ConfigError{"Engine", err}
+	}
+	s.conns, s.engines, s.choice = conns, []ring.Engine{engine}, choice
+	s.ended = make(chan struct{})
+	s.state = stateOpen
+	return nil
+}
+
+func (s *Server) log() *slog.Logger {
+	if s.Log != nil {
+		return s.Log
+	}
+	return slog.Default()
+}
+
+// lost is told by the engine that a loop is no more; without its loops a server
+// is none, and another process should have its place.
+func (s *Server) lost(loop int, err error) {
+	s.log().Error("a loop has failed", slog.Int("loop", loop), slog.String("error", err.Error()))
+	go func() { // the loop's thread must not wait for mu
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		if s.state == stateStarted && s.failure == nil {
+			s.failure = err
+			close(s.ended)
+		}
+	}()
+}
+
+// foreign is the engine for listeners that the chosen one cannot accept from.
+// s.mu is held.
+func (s *Server) foreign() (ring.Engine, error) {
+	if len(s.engines) > 1 {
+		return s.engines[1], nil
+	}
+	e := netengine.New(netengine.Options{})
+	if s.state == stateStarted {
+		if err := e.Start(s.conns.NewLoop); err != nil {
+			return nil, err
+		}
+	}
+	s.engines = append(s.engines, e)
+	return e, nil
+}
+
+// Info says what a Server runs on.
+type Info struct {
+	Engine string // uring or net
+	Reason string // why it was chosen, and how to get a better one; one line
+	Loops  int
+}
+
+// Info is known once Listen, Adopt or Start has succeeded.
+func (s *Server) Info() Info {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if len(s.engines) == 0 {
+		return Info{}
+	}
+	return Info{Engine: s.choice.Engine, Reason: s.choice.Reason, Loops: s.engines[0].Loops()}
+}
+
+// Stats are a Server's counters.
+type Stats struct {
+	Engine ring.Stats
+	Conn   conn.Stats
+}
+
+// Stats reads the counters; of listeners that are not the system's, only Conn
+// counts.
+func (s *Server) Stats() Stats {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if len(s.engines) == 0 {
+		return Stats{}
+	}
+	return Stats{Engine: s.engines[0].Stats(), Conn: s.conns.Stats()}
+}
