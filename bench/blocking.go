@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 	"time"
 )
 
@@ -63,6 +64,9 @@ func runBlocking(ctx context.Context, r *runner) (*report, error) {
 			if p.missing != "" || sc.built && !r.builtIn(p) {
 				continue
 			}
+			if r.isLibrary(p) && r.unbuilt == "" && !sc.built && !sc.alone {
+				continue // the binary shows it
+			}
 			key := fmt.Sprint(p.name, sc.cpus)
 			c := &cell{workload: r.blockingWorkload(sc, rate), peer: p, ref: alone[key]}
 			if sc.alone {
@@ -86,7 +90,9 @@ func (r *runner) blockingPeers(ctx context.Context, loops int) []peer {
 	for _, e := range r.cfg.engines {
 		peers = append(peers, r.engine(e, loops))
 	}
-	peers = append(peers, r.library(loops))
+	if len(r.cfg.engines) > 0 {
+		peers = append(peers, r.library(r.cfg.engines[0], loops))
+	}
 	for _, p := range r.others() {
 		if p.name == "net/http" {
 			peers = append(peers, p)
@@ -97,6 +103,11 @@ func (r *runner) blockingPeers(ctx context.Context, loops int) []peer {
 
 // builtIn reports whether p is a server of this executable.
 func (r *runner) builtIn(p peer) bool { return p.argv[0] == r.self }
+
+// isLibrary reports whether p is the library in a server of this executable.
+func (r *runner) isLibrary(p peer) bool {
+	return r.builtIn(p) && slices.Contains(p.argv, "ours-blocking")
+}
 
 func (r *runner) blockingWorkload(sc scenario, rate float64) workload {
 	cpus := []int{r.cfg.serverCPU}
@@ -143,7 +154,7 @@ func (r *runner) besides(ctx context.Context, s *server, sc scenario, rate float
 	if <-ended; closedErr != nil {
 		return nil, closedErr
 	}
-	m[beside] = closed.sample()[rps]
+	m[beside] = closed.rate()
 	m[failed] += float64(closed.failed)
 	return m, nil
 }

@@ -21,7 +21,8 @@ func peerMain(args []string) error {
 	fs := flag.NewFlagSet("bench peer", flag.ContinueOnError)
 	addr := fs.String("addr", "127.0.0.1:8080", "address to listen on")
 	dir := fs.String("dir", "", "directory for files that handlers write")
-	loops := fs.Int("loops", 1, "loops of ours")
+	engine := fs.String("engine", "auto", "engine of ours")
+	off := fs.Bool("takeover-off", false, "ours without takeover")
 	if err := fs.Parse(args[1:]); err != nil {
 		return err
 	}
@@ -31,7 +32,7 @@ func peerMain(args []string) error {
 	case "fasthttp":
 		return serveFastHTTP(*addr)
 	case "ours-blocking":
-		return serveBlocking(*addr, *dir, *loops)
+		return serveBlocking(*addr, *dir, *engine, *off)
 	}
 	return usageError(fmt.Sprintf("bench peer: no %q", args[0]))
 }

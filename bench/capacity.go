@@ -56,5 +56,5 @@ func (r *runner) capacity(ctx context.Context, p peer) (capacity, error) {
 	if err != nil {
 		return capacity{}, err
 	}
-	return capacity{closed.sample()[rps], open.sample()[rps]}, nil
+	return capacity{closed.rate(), open.sample()[rps]}, nil
 }

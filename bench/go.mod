@@ -6,6 +6,7 @@ replace github.com/uringserve/uringserve => ..
 
 require (
 	github.com/tsenart/vegeta/v12 v12.12.0
+	github.com/uringserve/uringserve v0.0.0-00010101000000-000000000000
 	github.com/valyala/fasthttp v1.70.0
 	golang.org/x/sys v0.49.0
 	gonum.org/v1/plot v0.17.0

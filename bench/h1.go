@@ -85,7 +85,10 @@ func (r *runner) closedLoop(ctx context.Context, s *server, l wrkLoad) (sample, 
 	}
 	return r.window(ctx, s, func() (measured, error) {
 		res, busy, err := r.wrk(ctx, s, l, r.cfg.window)
-		return measured{res.sample(), res.requests, busy, res.failed}, err
+		if err != nil {
+			return measured{}, err
+		}
+		return measured{res.sample(l), res.requests, busy, res.failed}, nil
 	})
 }
 

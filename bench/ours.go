@@ -32,6 +32,15 @@ func engineName(s string) (engine string, off bool) {
 	return strings.CutSuffix(s, "+off")
 }
 
+// engineTitle names a row: "uringserve (uring, takeover off)".
+func engineTitle(what, spec string) string {
+	engine, off := engineName(spec)
+	if off {
+		engine += ", takeover off"
+	}
+	return what + " (" + engine + ")"
+}
+
 // ours are our servers, one per engine asked for.
 func (r *runner) ours() []peer {
 	var peers []peer
@@ -44,11 +53,10 @@ func (r *runner) ours() []peer {
 // engine is our server on one engine, with so many loops.
 func (r *runner) engine(name string, loops int) peer {
 	engine, off := engineName(name)
-	p := peer{name: "uringserve (" + engine + ")", missing: r.unbuilt, about: r.commit,
+	p := peer{name: engineTitle("uringserve", name), missing: r.unbuilt, about: r.commit,
 		argv: []string{r.binary, "serve", "--listen", "http://127.0.0.1:{port}",
 			"--engine", engine, "--loops", fmt.Sprint(loops), "--log-level", "warn", "--test-endpoints"}}
 	if off {
-		p.name = "uringserve (" + engine + ", takeover off)"
 		p.argv = append(p.argv, "--takeover", "off")
 	}
 	return p

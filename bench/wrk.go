@@ -85,9 +85,17 @@ func parseWrk(out string) (wrkResult, error) {
 	return res, nil
 }
 
-// sample is the result as a sample.
-func (w wrkResult) sample() sample {
-	m := sample{rps: float64(w.requests) / w.duration.Seconds()}
+// rate is the answers per second.
+func (w wrkResult) rate() float64 { return float64(w.requests) / w.duration.Seconds() }
+
+// sample is the result of l as a sample. wrk times a pipeline as a whole and
+// then corrects as if each request had been timed: its percentiles are
+// nonsense, and left out.
+func (w wrkResult) sample(l wrkLoad) sample {
+	m := sample{rps: w.rate()}
+	if l.pipeline > 1 {
+		return m
+	}
 	m.latency(p50, w.p50)
 	m.latency(p99, w.p99)
 	m.latency(p999, w.p999)

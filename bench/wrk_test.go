@@ -25,9 +25,13 @@ func TestParseWrk(t *testing.T) {
 	if got != want {
 		t.Errorf("got %+v, want %+v", got, want)
 	}
-	m := got.sample()
+	m := got.sample(wrkLoad{})
 	if m[p999] != 2.201 || m[rps] < 165_696 || m[rps] > 165_697 {
 		t.Errorf("sample %v", m)
+	}
+	m = got.sample(wrkLoad{pipeline: 16})
+	if _, ok := m[p99]; ok || m[rps] == 0 {
+		t.Errorf("pipelined: %v", m)
 	}
 }
 
