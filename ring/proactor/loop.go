@@ -75,6 +75,7 @@ type loop struct {
 	lastTick ring.Instant
 	dirty    bool // callbacks ran since the last Tick
 	briefs   int  // brief waits in a row that brought nothing
+	reaped   int  // completions that the last enter brought
 	away     int  // handlers on goroutines or left behind
 
 	// Connections:
@@ -217,7 +218,8 @@ func (l *loop) collect(brief bool) bool {
 		l.reap()
 	}
 	l.sendsOver()
-	if len(l.pending) > before {
+	l.reaped = len(l.pending) - before
+	if l.reaped > 0 {
 		l.briefs = 0
 	} else if brief {
 		l.briefs++

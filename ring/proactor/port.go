@@ -67,8 +67,10 @@ type Port interface {
 
 	// Enter submits what is queued and, with wait, waits until there is a
 	// completion, a Wake, or until the timeout is over (negative: no
-	// timeout). EINTR, EAGAIN and EBUSY are not errors here: the caller comes
-	// again. An error means that the port is lost.
+	// timeout). It may return earlier, and does so soon after it submitted
+	// sends with Skip, whose success shows only when it is over. EINTR, EAGAIN
+	// and EBUSY are not errors here: the caller comes again. An error means
+	// that the port is lost.
 	Enter(wait Wait, timeout time.Duration) error
 
 	// Reap copies completions to out and returns how many, 0 when there are

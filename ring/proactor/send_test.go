@@ -20,6 +20,34 @@ func TestSilenceIsSuccess(t *testing.T) {
 	}
 }
 
+// Nothing else may come for long: the wait that submits a send is short, or
+// comes after.
+func TestSuccessIsToldSoon(t *testing.T) {
+	r := newRig(t)
+	c := r.accept(10)
+	for _, reaped := range []int{0, busyBatch - 1, busyBatch} {
+		r.p.waits = nil
+		r.l.reaped = reaped
+		c.c.Send([]byte("hello"))
+		r.turn()
+		c.want(t, "sent")
+		if w := r.p.waits; reaped < busyBatch && len(w) > 0 || reaped >= busyBatch && (len(w) != 1 || w[0] != sentWithin) {
+			t.Fatalf("after a batch of %d, waited %v", reaped, w)
+		}
+	}
+	r.p.waits = nil
+	r.l.mayBrief = true
+	c.c.Send(make([]byte, promptBytes-1))
+	if wait, _ := r.l.plan(); wait != WaitBrief {
+		t.Fatalf("wait %v", wait)
+	}
+	r.turn()
+	c.c.Send(make([]byte, promptBytes))
+	if wait, _ := r.l.plan(); wait != NoWait {
+		t.Fatalf("wait %v", wait)
+	}
+}
+
 // The peer's next request stands ahead of the short send in the same batch.
 func TestShortSendIsAppliedFirst(t *testing.T) {
 	r := newRig(t)

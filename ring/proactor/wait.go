@@ -6,9 +6,20 @@ import (
 	"github.com/uringserve/uringserve/ring"
 )
 
-// emptyBriefs is how many brief waits in a row may bring nothing before the
-// loop waits long.
-const emptyBriefs = 2
+const (
+	// emptyBriefs is how many brief waits in a row may bring nothing before
+	// the loop waits long.
+	emptyBriefs = 2
+
+	// The success of a send shows by silence, when the wait that submitted it
+	// is over. So a wait that submits sends is short: brief, or sentWithin if
+	// the last batch was busyBatch or more, which promises that something
+	// comes soon. Else, and for promptBytes or more, an enter without a wait
+	// goes first: somebody is waiting to send the next part.
+	sentWithin  = 50 * time.Microsecond
+	busyBatch   = 8
+	promptBytes = 16 << 10
+)
 
 // plan says how the next turn waits.
 //
@@ -17,7 +28,7 @@ const emptyBriefs = 2
 // could keep them from running. A long wait gives them away.
 func (l *loop) plan() (Wait, time.Duration) {
 	l.feedStarved()
-	if l.busy() {
+	if l.busy() || l.arenaUsed >= promptBytes {
 		return NoWait, 0
 	}
 	due := l.due()
@@ -37,6 +48,14 @@ func (l *loop) plan() (Wait, time.Duration) {
 	l.armWake()
 	l.publish()
 	timeout := until(l.port.Now(), due)
+	if len(l.staged) > 0 {
+		if l.reaped < busyBatch {
+			return NoWait, 0
+		}
+		if timeout < 0 || timeout > sentWithin {
+			timeout = sentWithin
+		}
+	}
 	if timeout == 0 || !l.asleep() {
 		return NoWait, 0
 	}
