@@ -154,13 +154,22 @@ func (e *Engine) Sleep(d time.Duration) { e.s.Sleep(d) }
 // SleepHard is Sleep in the uninterruptible way of a disk or a page fault:
 // nothing that the thread has submitted completes meanwhile.
 func (e *Engine) SleepHard(d time.Duration) {
+	e.hardly(func() { e.s.Sleep(d) })
+}
+
+// Hard is WaitFor in the uninterruptible way.
+func (e *Engine) Hard(cond func() bool) {
+	e.hardly(func() { e.s.WaitFor(cond) })
+}
+
+func (e *Engine) hardly(wait func()) {
 	id := e.k.rt.ThreadID()
 	e.k.hard[id] = true
-	e.s.Sleep(d)
+	wait()
 	delete(e.k.hard, id)
 	for _, p := range e.k.ports {
 		for _, o := range p.due {
-			if o.thread == id && o.thread != p.leader {
+			if o.thread == id && id != p.leader {
 				e.k.tickLater(o)
 			}
 		}
@@ -193,6 +202,9 @@ func (e *Engine) Rand() *rand.Rand { return e.s.Rand() }
 
 // Trace tells what the kernel did last.
 func (e *Engine) Trace() string { return e.k.trace.String() }
+
+// Digest is a number that equal runs have in common.
+func (e *Engine) Digest() uint64 { return e.k.trace.digest }
 
 // Resets is how many connections Faults.Reset has broken.
 func (e *Engine) Resets() int { return e.k.resets }

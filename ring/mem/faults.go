@@ -23,6 +23,7 @@ type Faults struct {
 	Enter     float64       // an Enter is interrupted, or submits only a part
 	Cancel    float64       // a cancel says EALREADY or ENOENT, and works
 	Wake      float64       // an Enter returns for nothing
+	Stale     float64       // a closed connection's receive completes once more
 	Reset     float64       // the network resets a connection, per segment
 }
 
@@ -38,7 +39,7 @@ func AnyFaults(r *rand.Rand) Faults {
 		ShortSend: chance(), SendError: chance() / 2,
 		End: chance() / 2, Error: chance() / 4,
 		Accept: chance() / 2, Enter: chance() / 2,
-		Cancel: chance(), Wake: chance() / 2,
+		Cancel: chance(), Wake: chance() / 2, Stale: chance(),
 	}
 }
 
@@ -62,7 +63,7 @@ func (k *kernel) some(n int) int {
 
 // delay is how much later something happens, mostly 0.
 func (k *kernel) delay() int64 {
-	if !k.chance(k.o.Faults.Delay) {
+	if k.stopped || !k.chance(k.o.Faults.Delay) {
 		return 0
 	}
 	most := k.o.Faults.MaxDelay

@@ -47,6 +47,7 @@ func newKernel(s *sched.Scheduler, o Options) *kernel {
 		s: s, rt: s.Runtime(), o: o,
 		random:  rand.New(rand.NewPCG(o.Seed, 0xfa017)),
 		hard:    map[int]bool{},
+		trace:   trace{lines: make([]line, o.TraceLines)},
 		tcpPort: 40000,
 	}
 }
@@ -124,11 +125,14 @@ func (k *kernel) nextEvent() time.Duration {
 }
 
 // run is the thread of interrupts: it lets events happen when they are due.
+// When it has been stopped and nothing is left to do, everything happens at
+// once.
 func (k *kernel) run() {
-	for !k.stopped {
+	over := func() bool { return k.stopped && len(k.events) == 0 }
+	for !over() {
 		next := k.nextEvent()
-		k.s.WaitUntil(func() bool { return k.stopped || k.nextEvent() < next }, next)
-		for !k.stopped && k.nextEvent() <= k.s.Now() {
+		k.s.WaitUntil(func() bool { return over() || k.nextEvent() < next }, next)
+		for k.nextEvent() <= k.s.Now() {
 			e := k.events[0]
 			k.events = append(k.events[:0], k.events[1:]...)
 			if e.act != nil {

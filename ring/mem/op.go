@@ -191,7 +191,10 @@ func (o *op) accept() {
 		if o.spoilt() {
 			return
 		}
-		o.show(proactor.Completion{Res: int32(k.open(file{socket: o.lis.accept()}))})
+		s := o.lis.accept()
+		fd := k.open(file{socket: s})
+		k.note("loop %d accepts %s as %d", o.port.index, s.name, int32(fd))
+		o.show(proactor.Completion{Res: int32(fd)})
 	}
 }
 
@@ -213,6 +216,7 @@ func (o *op) recv() {
 		}
 		b := p.memory.buffers[id]
 		n, _ := s.recv(b[:min(len(b), p.k.some(len(s.in)))])
+		p.k.note("%s receives %d", s.name, int32(n))
 		scramble(b[n:])
 		o.show(proactor.Completion{Res: int32(n), HasBuf: true, Buf: id})
 	}
@@ -266,7 +270,15 @@ func (o *op) show(c proactor.Completion) {
 // end posts the last result.
 func (o *op) end(res int32) {
 	o.remove()
+	o.port.k.note("%s %s ends: %d", o.name(), o.kind.String(), res)
 	o.port.post(proactor.Completion{UserData: o.ud, Res: res})
+}
+
+func (o *op) name() string {
+	if o.socket != nil {
+		return o.socket.name
+	}
+	return "loop"
 }
 
 func (o *op) remove() {

@@ -49,7 +49,8 @@ type Options struct {
 	// BriefWaits lets loops wait briefly, for 20 µs.
 	BriefWaits bool
 
-	digest bool // keep a digest of the trace
+	// TraceLines is how many lines of the trace are kept; 0: 200.
+	TraceLines int
 
 	// MaxSteps bounds one Run, in steps of the scheduler; 0: 5,000,000.
 	MaxSteps int
@@ -74,6 +75,7 @@ func (o Options) withDefaults() Options {
 	set(&o.PeerSendBuf, o.SendBuf)
 	set(&o.PeerRecvBuf, o.RecvBuf)
 	set(&o.Backlog, 4096)
+	set(&o.TraceLines, 200)
 	set(&o.RestBytes, 64<<20)
 	return o
 }

@@ -54,6 +54,7 @@ func (p *Port) submit(act func()) {
 // arm puts an operation in flight. It runs at once if it has something to do.
 func (p *Port) arm(o op) {
 	o.port, o.thread = p, p.leader
+	p.k.note("%s %s armed by thread %d", o.name(), o.kind.String(), int32(o.thread))
 	p.ops = append(p.ops, &o)
 	switch {
 	case o.socket != nil:
@@ -98,6 +99,7 @@ func (p *Port) Accept(fd int, ud proactor.UserData) {
 func (p *Port) Recv(fd int, ud proactor.UserData) {
 	p.submit(func() {
 		if s := p.socket(fd, ud); s != nil {
+			s.lastRecv = ud
 			p.arm(op{kind: opRecv, ud: ud, socket: s})
 		}
 	})
@@ -205,6 +207,22 @@ func (p *Port) Close(fd int, ud proactor.UserData) {
 		p.k.note("%s closed", s.name)
 		p.k.free(fd)
 		s.close()
+		p.stale(s)
+	})
+}
+
+// stale has a receive of s, which is closed, complete once more some time
+// later, as if it had been overtaken by the close and what followed. It must
+// not be taken for one of the connection that has its place by then.
+func (p *Port) stale(s *socket) {
+	if s.lastRecv == 0 || !p.k.chance(p.k.o.Faults.Stale) {
+		return
+	}
+	c := proactor.Completion{UserData: s.lastRecv}
+	p.k.at(p.k.now()+p.k.random.Int64N(int64(maxTick)), func() {
+		if !p.disposed {
+			p.post(c)
+		}
 	})
 }
 

@@ -30,7 +30,8 @@ type socket struct {
 	linger0  bool           // closing resets
 	inFlight bool           // a delivery of out is under way
 
-	ops           []*op // that wait for this socket
+	ops           []*op             // that wait for this socket
+	lastRecv      proactor.UserData // of the newest receive; 0: none
 	remote, local net.Addr
 }
 
@@ -91,7 +92,7 @@ func (k *kernel) push(s *socket) {
 		return
 	}
 	d := k.delay()
-	if d == 0 && k.o.Faults.Split == 0 {
+	if k.stopped || d == 0 && k.o.Faults.Split == 0 {
 		k.deliver(s, len(s.out))
 		return
 	}

@@ -2,16 +2,13 @@ package mem
 
 import (
 	"fmt"
-	"hash/fnv"
 	"strings"
 	"time"
 )
 
-const traceLines = 200
-
 // trace keeps the last lines of what the kernel did, and a digest of all.
 type trace struct {
-	lines  [traceLines]line
+	lines  []line // a ring
 	count  uint64
 	digest uint64
 }
@@ -31,20 +28,24 @@ func (l *line) String() string {
 // they must not change.
 func (k *kernel) note(format string, args ...any) {
 	t := &k.trace
-	l := &t.lines[t.count%traceLines]
+	l := &t.lines[t.count%uint64(len(t.lines))]
 	t.count++
 	l.now, l.format, l.n = k.now(), format, copy(l.args[:], args)
-	if k.o.digest {
-		h := fnv.New64a()
-		fmt.Fprintf(h, "%d %s", t.digest, l)
-		t.digest = h.Sum64()
+	// FNV-1a over the numbers: equal runs have equal ones.
+	t.digest = (t.digest ^ uint64(l.now)) * fnvPrime
+	for _, a := range args {
+		if n, ok := a.(int32); ok {
+			t.digest = (t.digest ^ uint64(uint32(n))) * fnvPrime
+		}
 	}
 }
 
+const fnvPrime = 1099511628211
+
 func (t *trace) String() string {
 	var b strings.Builder
-	for i := t.count - min(t.count, traceLines); i < t.count; i++ {
-		fmt.Fprintf(&b, "\t%v\n", &t.lines[i%traceLines])
+	for i := t.count - min(t.count, uint64(len(t.lines))); i < t.count; i++ {
+		fmt.Fprintf(&b, "\t%v\n", &t.lines[i%uint64(len(t.lines))])
 	}
 	return b.String()
 }
