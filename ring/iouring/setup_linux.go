@@ -3,6 +3,7 @@ package iouring
 import (
 	"errors"
 	"fmt"
+	"time"
 	"unsafe"
 
 	"golang.org/x/sys/unix"
@@ -24,6 +25,12 @@ type Config struct {
 const (
 	defaultEntries = 256
 	cqPerEntry     = 8
+
+	// UnchargePause is about how long after a ring was closed the kernel
+	// gives its memory back to the user's limit.
+	UnchargePause = 10 * time.Millisecond
+	// maxPauses is how often Setup waits for that before it takes less.
+	maxPauses = 3
 )
 
 // ladder is tried from the top until the kernel does not answer EINVAL.
@@ -62,10 +69,18 @@ func setup(c Config) (*Ring, error) {
 	if c.Flags != 0 {
 		flags = []uint32{c.Flags}
 	}
-	for {
+	for pauses := 0; ; {
 		r, err := setupLadder(c, flags)
-		if !errors.Is(err, unix.ENOMEM) || c.Entries <= MinEntries {
+		if !errors.Is(err, unix.ENOMEM) {
 			return r, err
+		}
+		if pauses < maxPauses {
+			pauses++
+			time.Sleep(UnchargePause)
+			continue
+		}
+		if c.Entries <= MinEntries {
+			return nil, err
 		}
 		c.Entries = max(c.Entries/2, MinEntries)
 		c.CQEntries = max(c.CQEntries/2, c.Entries)

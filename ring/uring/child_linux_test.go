@@ -54,13 +54,7 @@ func child(limit string) {
 	switch {
 	case err == nil:
 		e.Close(time.Second)
-		p, err := newPort(portConfig{Options: Options{}.withDefaults(), start: time.Now()})
-		if err != nil {
-			fmt.Println(childSays, "no port:", err)
-			return
-		}
 		fmt.Println(childSays, "works")
-		p.Dispose()
 	case errors.As(err, &u) && errors.Is(err, errors.ErrUnsupported):
 		fmt.Println(childSays, u.Engine, "|", u.Reason, "|", u.Remedy)
 	default:
