@@ -58,6 +58,12 @@ func (l *loop) recent(c *conn) bool {
 
 // armOwn arms a receive of the leader's beside those of others.
 func (l *loop) armOwn(c *conn) {
+	if c.phase == phaseClosing {
+		// What the older leader submitted has become another thread's: its
+		// end may be far, so settleClose is asked again.
+		l.attend(c)
+		return
+	}
 	if c.phase != phaseOpen || c.recv != recvWanted || c.arms&l.bit != 0 ||
 		bits.OnesCount64(c.arms) >= maxArms || !l.reserve(1) {
 		return
