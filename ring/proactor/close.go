@@ -8,9 +8,11 @@ import "slices"
 const settleOps = maxArms + 3
 
 // settle submits what brings the operations of c in line with its state. It
-// can be called again at any time. Without room in the port it is done later.
+// can be called again at any time. Without room in the port it is done later,
+// and in a handler too: who will submit is not known then, and operations bear
+// the name of the thread that submits them.
 func (l *loop) settle(c *conn) {
-	if !l.reserve(settleOps) {
+	if l.serving || !l.reserve(settleOps) {
 		l.attend(c)
 		return
 	}

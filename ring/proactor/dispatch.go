@@ -70,6 +70,10 @@ func (l *loop) serve() bool {
 		if task == nil {
 			return true
 		}
+		if l.bound && l.threadBound && !l.submitBound() {
+			l.tasks.pushFront(task)
+			return true
+		}
 		next, leads := l.run(task)
 		if !leads {
 			return false
@@ -86,6 +90,14 @@ func (l *loop) serve() bool {
 			return true
 		}
 	}
+}
+
+// submitBound submits the operations that bear the leader's name before a
+// handler runs: afterwards another thread may lead. False: the kernel does not
+// take them now.
+func (l *loop) submitBound() bool {
+	l.flush()
+	return !l.bound
 }
 
 // run runs one task, or has it run on a goroutine.

@@ -62,6 +62,7 @@ type loop struct {
 	pending   []Completion
 	batch     []Completion // being applied
 	staged    []*conn      // sends of the next Enter, in the arena
+	bound     bool         // an operation of the leader's is queued that depends on its thread
 	retired   []*conn      // sends that are over, Sent not called yet
 	arena     []byte
 	arenaUsed int
@@ -188,6 +189,7 @@ func (l *loop) submit(wait Wait, timeout time.Duration) bool {
 	}
 	l.n.enters++
 	err := l.port.Enter(wait, timeout)
+	l.bound = false
 	if wait == WaitLong {
 		l.awake()
 	}
@@ -208,6 +210,7 @@ func (l *loop) collect(brief bool) bool {
 			l.n.overflows++
 		}
 		if tries == 4 {
+			l.bound = l.port.Space() < l.capacity
 			return false
 		}
 		l.n.enters++
@@ -263,6 +266,7 @@ func (l *loop) flush() bool { return !l.serving && l.submit(NoWait, 0) }
 func (l *loop) submitted() {
 	l.n.submissions++
 	l.ops++
+	l.bound = true
 }
 
 // find is the connection that a completion is for. A stale one is counted.
@@ -329,6 +333,7 @@ func (l *loop) armWake() {
 	l.wakes |= l.bit
 	l.port.ArmWake(MakeUserData(OpWake, l.thread, 0, 0))
 	l.n.submissions++
+	l.bound = true
 	for ; others != 0 && l.port.Space() > 0; others &= others - 1 {
 		thread := uint8(bits.TrailingZeros64(others))
 		l.wakesCancelled |= 1 << thread

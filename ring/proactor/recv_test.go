@@ -3,6 +3,8 @@ package proactor
 import (
 	"fmt"
 	"testing"
+
+	"github.com/uringserve/uringserve/ring"
 )
 
 func TestRecvStates(t *testing.T) {
@@ -204,6 +206,34 @@ func TestNewLeaderArmsItsOwn(t *testing.T) {
 	r.p.end(c.ud(OpRecv, 1), 0)
 	r.turn()
 	c.want(t, "end")
+}
+
+// An operation bears the name of the thread that submits it: with a wrong one,
+// a connection would seem armed on a thread that is not the leader, and stuck.
+func TestNamesOfThreadsAreTrue(t *testing.T) {
+	r := newRig(t)
+	c := r.accept(10)
+	c.c.PauseRecv()
+	r.turn()
+	r.turn()
+	r.takeLog()
+	r.l.serving = true // a handler, which does not come back
+	c.c.ResumeRecv()
+	r.l.serving = false
+	r.lead(1)
+	r.l.rearm()
+	r.turn()
+	r.turn()
+	r.wantLog("wake 0", "cancel wake@0", "accept 3@1", "recv 10@1", "cancel poll@0")
+
+	r.p.data(c.ud(OpRecv, 1), "x", true)
+	r.turn() // arms a receive
+	r.wantLog()
+	done := make(chan bool, 1)
+	r.l.Dispatch(&task{run: func(ring.Run) { done <- true }, done: func(ring.Outcome) ring.Task { return nil }})
+	r.l.serve()
+	r.wantLog("recv 10@1") // before the handler ran
+	<-done
 }
 
 func TestBothArmsSeeTheEnd(t *testing.T) {

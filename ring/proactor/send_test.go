@@ -197,6 +197,7 @@ func TestFullArenaIsSubmittedInMidTurn(t *testing.T) {
 	r.wantLog()
 	r.l.serving = false
 	r.turn()
+	r.turn()
 	r.wantLog("send 11 65536 bytes skip=true", "send 12 65536 bytes skip=false")
 	a.want(t, "sent")
 	b.want(t, "sent")
