@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"runtime"
 	"sync"
 	"time"
 
@@ -125,6 +126,7 @@ func (s *Server) Start() error {
 	if len(s.addrs) == 0 {
 		return &ConfigError{"Start", ErrNoAddress}
 	}
+	s.warn()
 	for _, e := range s.engines {
 		if err := e.Start(s.conns.NewLoop); err != nil {
 			return err
@@ -132,6 +134,16 @@ func (s *Server) Start() error {
 	}
 	s.state = stateStarted
 	return nil
+}
+
+// warn says what makes the loops slower than they need to be. GOMAXPROCS is the
+// process's to set, not a library's.
+func (s *Server) warn() {
+	loops, procs := s.engines[0].Loops(), runtime.GOMAXPROCS(0)
+	if s.choice.Engine == auto.Uring && procs <= loops {
+		s.log().Warn("GOMAXPROCS is not above the number of loops, so that they never wait briefly in the kernel",
+			slog.Int("gomaxprocs", procs), slog.Int("loops", loops))
+	}
 }
 
 // Wait returns when the server is no more to serve: ErrServerClosed after

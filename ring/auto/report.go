@@ -2,6 +2,7 @@ package auto
 
 import (
 	"fmt"
+	"os"
 	"runtime"
 
 	"github.com/uringserve/uringserve/ring/uring"
@@ -54,9 +55,8 @@ func Examine(loops int) Report {
 func processors(r Report) []Limit {
 	procs := runtime.GOMAXPROCS(0)
 	l := Limit{Name: "gomaxprocs", Value: fmt.Sprint(procs)}
-	if r.Engine == Uring && procs <= r.Loops {
-		l.Advice = fmt.Sprintf("the server runs with %d unless the variable GOMAXPROCS is set; with fewer, loops never wait briefly in the kernel, which costs up to a sixth",
-			r.Loops+1)
+	if r.Engine == Uring && procs <= r.Loops && os.Getenv("GOMAXPROCS") != "" {
+		l.Advice = fmt.Sprintf("loops never wait briefly in the kernel, which costs up to a sixth: unset the variable GOMAXPROCS, or set it to %d", r.Loops+1)
 	}
 	return []Limit{
 		{Name: "cpus", Value: fmt.Sprint(runtime.NumCPU())},
