@@ -85,6 +85,11 @@ func newProber() (*prober, error) {
 	if err != nil {
 		return nil, err
 	}
+	// A filter may allow one call and deny another.
+	if _, errno := r.Enter(0, 0, Scheduled); errno != 0 && errno != unix.EINTR {
+		r.Close()
+		return nil, unavailable(fmt.Errorf("io_uring_enter: %w", errno))
+	}
 	mem, err := Map(probeMemory)
 	if err != nil {
 		r.Close()

@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"net"
 	"runtime"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -451,6 +453,47 @@ func TestWake(t *testing.T) {
 		}
 	}
 	p.quiet("one completion for each")
+}
+
+// Whoever wakes a port that is gone must not write to a descriptor that has
+// become another's.
+func TestWakeAfterDispose(t *testing.T) {
+	p := newTestPort(t, Options{})
+	p.wake.sleeping.Store(true)
+	fd := p.wake.fd
+	var wakers sync.WaitGroup
+	var stop atomic.Bool
+	for range 2 {
+		wakers.Go(func() {
+			for !stop.Load() {
+				p.wake.woken.Store(false)
+				p.Wake()
+			}
+		})
+	}
+	runtime.Gosched()
+	p.wake.close()
+	// The lowest free number: fd again, or one below it.
+	var pipe [2]int
+	if err := unix.Pipe2(pipe[:], unix.O_NONBLOCK); err != nil {
+		t.Fatal(err)
+	}
+	defer closeAll(pipe[:])
+	for pipe[1] < fd {
+		d, err := unix.Dup(pipe[1])
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer closeAll([]int{pipe[1]})
+		pipe[1] = d
+	}
+	p.Wake()
+	stop.Store(true)
+	wakers.Wait()
+	var b [8]byte
+	if n, err := unix.Read(pipe[0], b[:]); err != unix.EAGAIN {
+		t.Errorf("a wake wrote to another descriptor: %d, %v", n, err)
+	}
 }
 
 func TestSendNow(t *testing.T) {
