@@ -33,7 +33,9 @@ func (l *loop) onRecv(cp *Completion) {
 	}
 	if !cp.More {
 		l.resettle(c)
-	} else if c.arms != l.bit && l.threadBound {
+	}
+	// Also when our own is over: another's may be of a thread that is stuck.
+	if c.arms&^l.bit != 0 && l.threadBound {
 		l.converge(c)
 	}
 }
