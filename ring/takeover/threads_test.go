@@ -102,13 +102,13 @@ func TestThreads(t *testing.T) {
 // leader's start; one to two ticks, and waking a thread.
 func TestTakeoverLatency(t *testing.T) {
 	t.Run("sleeps", func(t *testing.T) {
-		takeoverLatency(t, func() { time.Sleep(8 * time.Millisecond) })
+		takeoverLatency(t, func() { time.Sleep(16 * time.Millisecond) })
 	})
 	t.Run("spins", func(t *testing.T) {
 		if runtime.GOMAXPROCS(0) < 2 {
 			t.Skip("a handler that spins holds the only P: the watchdog cannot run")
 		}
-		takeoverLatency(t, func() { spin(8 * time.Millisecond) })
+		takeoverLatency(t, func() { spin(16 * time.Millisecond) })
 	})
 }
 
@@ -120,7 +120,9 @@ func takeoverLatency(t *testing.T, block func()) {
 	s.takenOver = make(chan time.Time, 1)
 	s.l.Start()
 	var took []time.Duration
-	for i := range 60 {
+	for i := range 40 {
+		// The ends of sleeps and ticks fall together: get off them.
+		spin(time.Duration(i*170%1000) * time.Microsecond)
 		var began time.Time
 		<-s.do(uint64(i+1), ring.HintInline, func(ring.Run) {
 			began = time.Now()
@@ -133,8 +135,8 @@ func takeoverLatency(t *testing.T, block func()) {
 		}
 	}
 	slices.Sort(took)
-	if len(took) < 10 {
-		t.Fatalf("only %d takeovers", len(took))
+	if len(took) < 3 {
+		t.Fatalf("only %d takeovers, %d ticks, %d inline: %+v", len(took), g.Ticks(), s.inline, s.l.Stats())
 	}
 	p50, p99 := took[len(took)/2], took[len(took)*99/100]
 	t.Logf("%d takeovers, p50 %v, p99 %v", len(took), p50, p99)

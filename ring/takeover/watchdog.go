@@ -8,11 +8,9 @@ import (
 
 const (
 	// A run that is seen in its handler by so many looks in a row loses its
-	// loop: looks in general, looks if the watchdog itself came late to the
-	// last, and looks if the thread merely lacks a CPU, which a spare would
-	// lack as well.
+	// loop: looks in general, and looks if the thread merely lacks a CPU, which
+	// a spare would lack as well.
 	looksEnough      = 2
-	looksLate        = 3
 	looksDescheduled = 16
 
 	// linger is for how many ticks without any run the watchdog goes on
@@ -34,7 +32,9 @@ const (
 //
 // It is an ordinary goroutine, because waking one costs least, and needs a CPU
 // and a P to come on time: with GOMAXPROCS no larger than the number of loops
-// its ticks were seen 16 ms apart, with one more 1.1 ms.
+// its ticks were seen 16 ms apart, with one more 1.1 ms. Now and then the
+// scheduler has nobody waiting for timers although a P is free; its monitor
+// then finds a tick up to 10 ms late.
 type watchdog struct {
 	g      *Group
 	parker Parker
@@ -177,9 +177,6 @@ func (l *Loop) look(onTime bool) {
 	}
 	w.seen++
 	enough, teaches := looksEnough, onTime
-	if !onTime {
-		enough = looksLate
-	}
 	if l.rt.Verdict(l.leader.Load().id, w.cpu) == Descheduled {
 		enough, teaches = looksDescheduled, false
 	}

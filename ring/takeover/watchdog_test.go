@@ -24,9 +24,13 @@ type rig struct {
 }
 
 func newRig(t *testing.T) *rig {
+	return newRigOn(t, func(rt takeover.Runtime) takeover.Runtime { return rt })
+}
+
+func newRigOn(t *testing.T, world func(takeover.Runtime) takeover.Runtime) *rig {
 	g := &rig{T: t, s: sched.New(1)}
 	g.s.Slowness = 0
-	g.g = takeover.NewGroup(takeover.Options{Runtime: g.s.Runtime()})
+	g.g = takeover.NewGroup(takeover.Options{Runtime: world(g.s.Runtime())})
 	g.l = g.g.NewLoop(g.lead)
 	return g
 }
@@ -131,6 +135,32 @@ func TestDescheduledIsExcused(t *testing.T) {
 				t.Fatalf("run %d was not inline: it taught something", i)
 			}
 			if took := g.leads[i] - began; took < 14*tick || took > 18*tick {
+				t.Errorf("taken after %v", took)
+			}
+		}
+		if st := g.l.Stats(); st.Excused != st.Takeovers {
+			t.Errorf("%+v", st)
+		}
+	})
+}
+
+// lateRuntime wakes its sleepers too late.
+type lateRuntime struct{ takeover.Runtime }
+
+func (r lateRuntime) Sleep(d time.Duration) { r.Runtime.Sleep(2 * d) }
+
+// TestLateTickIsExcused: a watchdog that comes late takes the loop all the
+// same, but learns nothing from it.
+func TestLateTickIsExcused(t *testing.T) {
+	g := newRigOn(t, func(rt takeover.Runtime) takeover.Runtime { return lateRuntime{rt} })
+	g.play(func() {
+		for i := range 2 * takeover.BlockedRuns {
+			began, before := g.s.Now(), g.ran
+			g.do(7, func(ring.Run) { g.s.Sleep(20 * time.Millisecond) })
+			if g.ran != before+1 {
+				t.Fatalf("run %d was not inline: it taught something", i)
+			}
+			if took := g.leads[i] - began; took > 4*tick {
 				t.Errorf("taken after %v", took)
 			}
 		}
