@@ -47,7 +47,6 @@ const (
 	flagWatched                         // in loop.watched
 	flagHeld                            // in loop.held
 	flagLinger                          // the end waits for the peer
-	flagServed                          // not the first request
 )
 
 // maxBurst is how many requests of one connection are served in a row before

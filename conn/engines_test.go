@@ -604,3 +604,31 @@ func TestE2ENoCrossTalk(t *testing.T) {
 		wg.Wait()
 	})
 }
+
+// A keep-alive GET allocates nothing, engine and kernel included.
+func TestE2ENoAllocations(t *testing.T) {
+	if raceEnabled {
+		t.Skip("the race detector allocates")
+	}
+	onEach(t, conn.Config{Handler: app.HandlerFunc(func(r *app.Request, w *app.Response) {
+		w.Set("Content-Type", "text/plain")
+		w.WriteString("Hello, World!")
+	})}, func(r *rig) {
+		c := r.dial()
+		in, out := []byte(get), make([]byte, 4096)
+		request := func() {
+			if _, err := c.Write(in); err != nil {
+				r.Fatal(err)
+			}
+			if _, err := c.Read(out); err != nil {
+				r.Fatal(err)
+			}
+		}
+		for range 100 {
+			request()
+		}
+		if n := testing.AllocsPerRun(5000, request); n >= 1 {
+			r.Errorf("%v allocations per request", n)
+		}
+	})
+}

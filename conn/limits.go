@@ -62,7 +62,8 @@ type Limits struct {
 	// limit. One more is reset. Default 0 (Kestrel).
 	MaxConns int64
 
-	// BusyResponse has connections over MaxConns answered with 503 instead.
+	// BusyResponse has connections over MaxConns answered with 503 instead, as
+	// long as those are not too many, either.
 	BusyResponse bool
 
 	// DrainBytes and DrainTimeout bound what is read of a body that its

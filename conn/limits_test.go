@@ -383,3 +383,72 @@ func TestLingerBytes(t *testing.T) {
 		}
 	}
 }
+
+// The writer waits when MaxResponseBuffer bytes wait for the client, and goes
+// on when there are fewer.
+func TestResponseBuffer(t *testing.T) {
+	const head = 200 // more than the head and the framing
+	for _, test := range []struct {
+		limit, write int
+		waits        bool
+	}{
+		{64 << 10, 64<<10 - head, false}, {64 << 10, 64 << 10, true}, {64 << 10, 64<<10 + 1, true},
+		{0, 1, true}, {1, 1, true},
+	} {
+		done := false
+		f := limited(t, app.HandlerFunc(func(r *app.Request, w *app.Response) {
+			w.Write(make([]byte, test.write))
+			w.Flush()
+			done = true
+		}), func(l *Limits) { l.MaxResponseBuffer = test.limit })
+		c := f.open()
+		c.window, c.nowOK = 0, false
+		c.write(get)
+		k := c.h.(*conn)
+		f.until("the handler is done or waits", func() bool {
+			return f.running == 0 || k.s != nil && k.s.isWaiting(&k.s.writing) && c.sending > 0
+		})
+		waits := f.running > 0
+		if waits != test.waits {
+			t.Errorf("limit %d, %d bytes: waits %v", test.limit, test.write, waits)
+		}
+		if held := k.unsent(); held > test.limit+2*app.StageBytes {
+			t.Errorf("limit %d: %d bytes are held", test.limit, held)
+		}
+		c.window = anyWindow
+		f.idle()
+		if !done {
+			t.Error("the writer does not go on")
+		}
+	}
+}
+
+func TestDrainLull(t *testing.T) {
+	f, srv := newFakeLoop(t, Config{Handler: app.HandlerFunc(hello)})
+	c := f.open()
+	c.write(get)
+	c.take()
+	srv.Drain()
+	f.turn()
+	lull := DefaultLimits().DrainLull
+	f.advance(lull - 1)
+	c.wantOpen("n-1")
+	f.advance(2*wheelTick + 1)
+	c.wantEnd("n, of the first connection")
+	if srv.Stats().Timeouts[TimeoutDrain] != 1 || !srv.Draining() {
+		t.Errorf("%+v", srv.Stats())
+	}
+}
+
+func TestNames(t *testing.T) {
+	for i := range Timeout(NumTimeouts) {
+		if i.String() == "" {
+			t.Errorf("time-out %d has no name", i)
+		}
+	}
+	for i := range Refusal(NumRefusals) {
+		if i.String() == "" {
+			t.Errorf("refusal %d has no name", i)
+		}
+	}
+}

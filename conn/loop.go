@@ -45,6 +45,7 @@ const (
 
 const (
 	maxFreeStreams = 256           // kept per loop
+	maxBusy        = 256           // connections over MaxConns being told so
 	maxQuarantine  = 64            // streams, with the invariants tag
 	maxScratch     = 64 << 10      // bytes
 	heartbeat      = time.Second   // between looks at what is slow
@@ -53,9 +54,7 @@ const (
 )
 
 func newLoop(s *Server, rl ring.Loop) *loop {
-	l := &loop{srv: s, rl: rl, dateSec: -1}
-	l.draining = s.draining.Load()
-	return l
+	return &loop{srv: s, rl: rl, dateSec: -1}
 }
 
 // Open begins a connection.
@@ -67,7 +66,7 @@ func (l *loop) Open(rc ring.Conn) ring.ConnHandler {
 	busy := l.srv.limits.MaxConns > 0 && active > l.srv.limits.MaxConns
 	if busy {
 		l.n.refusals[RefusedBusy].Add(1)
-		if !l.srv.limits.BusyResponse {
+		if !l.srv.limits.BusyResponse || active > l.srv.limits.MaxConns+maxBusy {
 			l.srv.left()
 			return nil
 		}

@@ -118,7 +118,6 @@ func (c *conn) admit() bool {
 	}
 	c.stopTimer()
 	c.setState(stateHandling)
-	c.flags |= flagServed
 	c.l.n.requests.Add(1)
 	c.l.n.handling.Add(1)
 	s.handling = true

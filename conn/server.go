@@ -40,7 +40,6 @@ type Server struct {
 	log     *slog.Logger
 
 	active   atomic.Int64
-	refused  atomic.Uint64
 	draining atomic.Bool
 	logging  atomic.Int32 // log lines being written
 
@@ -73,6 +72,7 @@ func (s *Server) NewLoop(rl ring.Loop) ring.LoopHandler {
 	s.mu.Lock()
 	s.loops = append(s.loops, l)
 	s.mu.Unlock()
+	l.draining = s.draining.Load() // after the append: Drain has seen l, or we see it
 	return l
 }
 

@@ -375,3 +375,65 @@ func expired() context.Context {
 }
 
 var _ ring.Engine = (*mem.Engine)(nil)
+
+// TestSimulatorChaos has clients break off, reset and send rubbish at any
+// time: nothing may be left of them, and the next client is served.
+func TestSimulatorChaos(t *testing.T) {
+	first, last := uint64(1), *seeds
+	if *seed != 0 {
+		first, last = *seed, *seed
+	}
+	for n := first; n <= last && !t.Failed(); n++ {
+		chaos(t, n)
+	}
+}
+
+func chaos(t *testing.T, n uint64) {
+	rng := rand.New(rand.NewPCG(n, 77))
+	o := mem.Options{Seed: n, Loops: 1 + rng.IntN(2), Faults: mem.AnyFaults(rng), PeerRecvBuf: 1 << (10 + rng.IntN(8))}
+	o.Faults.Reset = []float64{0, 0.01, 0.1}[rng.IntN(3)]
+	s := newSim(t, o, func(s *sim) conn.Config { return conn.Config{Handler: s.handler()} })
+	left := 8
+	for i := range left {
+		in, _ := script(rng)
+		crng := rand.New(rand.NewPCG(n, uint64(i)))
+		in = in[:crng.IntN(len(in)+1)]
+		if len(in) > 0 && crng.IntN(3) == 0 {
+			in[crng.IntN(len(in))] = byte(crng.Uint32())
+		}
+		s.Go("client", func() {
+			defer func() { left-- }()
+			p := s.Dial(s.addr)
+			b := make([]byte, 1+crng.IntN(4096))
+			for range crng.IntN(30) {
+				switch {
+				case len(in) > 0 && crng.IntN(2) == 0:
+					k, _ := p.Write(in[:1+crng.IntN(len(in))])
+					in = in[k:]
+				case crng.IntN(2) == 0:
+					p.Read(b)
+				case crng.IntN(8) == 0:
+					p.CloseWrite()
+				default:
+					s.Sleep(time.Duration(crng.IntN(5000)) * time.Microsecond)
+				}
+			}
+			if crng.IntN(2) == 0 {
+				p.Reset()
+			} else {
+				p.Close()
+			}
+		})
+	}
+	if err := s.Run(func() bool { return left == 0 }); err != nil {
+		t.Errorf("seed %d: %v", n, err)
+	}
+	s.advance(conn.DefaultLimits().KeepAliveTimeout + 10*time.Minute)
+	if s.srv.Active() != 0 {
+		t.Errorf("seed %d: %d connections are left: %+v", n, s.srv.Active(), s.srv.Stats())
+	}
+	s.end()
+	if t.Failed() {
+		t.Logf("replay with -conn.seed %d", n)
+	}
+}
