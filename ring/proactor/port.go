@@ -67,10 +67,11 @@ type Port interface {
 
 	// Enter submits what is queued and, with wait, waits until there is a
 	// completion, a Wake, or until the timeout is over (negative: no
-	// timeout). It may return earlier, and does so soon after it submitted
-	// sends with Skip, whose success shows only when it is over. EINTR, EAGAIN
-	// and EBUSY are not errors here: the caller comes again. An error means
-	// that the port is lost.
+	// timeout). It may return earlier. EINTR, EAGAIN and EBUSY are not errors
+	// here: the caller comes again. An error means that the port is lost.
+	//
+	// The success of a send with Skip shows only when Enter is over: an Enter
+	// that submits one must not wait for long.
 	Enter(wait Wait, timeout time.Duration) error
 
 	// Reap copies completions to out and returns how many, 0 when there are

@@ -10,9 +10,7 @@
 //
 // A skipped send (proactor.Port.Send with skip) tries inside the submitting
 // enter and completes only when it did not take all. A probe checks that the
-// kernel behaves so; if not, sends complete and Reap hides the successes. An
-// Enter that submits one is over soon, whatever its wait says: before that
-// nobody knows that the send has succeeded.
+// kernel behaves so; if not, sends complete and Reap hides the successes.
 //
 // Shutdown is a system call after the submission, not an operation: io_uring
 // would hand it to a worker thread, later and dearer. A Close behind it in the

@@ -14,16 +14,8 @@ import (
 // collector, waits that long (and the kernel's timer slack, 50 µs by default).
 const briefWait = 50 * time.Microsecond
 
-// bulkSend is the length from which on a send is taken for a part of something
-// larger, whose sender wants to go on: Enter does not wait at all behind one.
-// Behind smaller ones it waits for briefWait at most. Under load something
-// completes before; an idle loop enters once more before it sleeps.
-const bulkSend = 32 << 10
-
 // Enter implements proactor.Port.
 func (p *Port) Enter(wait proactor.Wait, timeout time.Duration) error {
-	longest := p.longestSend
-	p.longestSend = 0
 	if len(p.pollWork) > 0 {
 		p.queuePollWork()
 	}
@@ -37,15 +29,15 @@ func (p *Port) Enter(wait proactor.Wait, timeout time.Duration) error {
 			return nil
 		}
 	}
-	if wait == proactor.NoWait || p.ring.Ready() > 0 || len(p.local) > 0 || longest >= bulkSend {
+	if wait == proactor.NoWait || p.ring.Ready() > 0 || len(p.local) > 0 {
 		return p.enter(0, 0, iouring.Raw)
 	}
 	mode := iouring.Scheduled
 	if wait == proactor.WaitBrief {
 		mode = iouring.Raw
-	}
-	if (wait == proactor.WaitBrief || longest > 0) && (timeout < 0 || timeout > briefWait) {
-		timeout = briefWait
+		if timeout < 0 || timeout > briefWait {
+			timeout = briefWait
+		}
 	}
 	p.wake.sleeping.Store(true)
 	var err error

@@ -27,9 +27,6 @@ type Port struct {
 	// held: the kernel did not take all that the last Enter submitted.
 	held bool
 
-	// longestSend, in bytes, is of the skipped sends of the next Enter.
-	longestSend int
-
 	// hangups are the polls in flight, by their user data.
 	hangups map[proactor.UserData]hangup
 	// pollWork are polls to be armed anew or cancelled at the next Enter.
@@ -164,7 +161,6 @@ func (p *Port) Send(fd int, b []byte, ud proactor.UserData, skip bool) {
 		return
 	}
 	sqe.PrepSendTry(fd, b)
-	p.longestSend = max(p.longestSend, len(b))
 	if p.showsSends {
 		sqe.Flags = 0
 		p.sends = append(p.sends, skippedSend{ud, int32(len(b))})

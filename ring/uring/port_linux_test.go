@@ -274,27 +274,6 @@ func TestArmedSendWaitsForThePeer(t *testing.T) {
 	}
 }
 
-// An Enter with skipped sends does not sleep: they have succeeded only when it
-// is over.
-func TestEnterIsSoonOverBehindSkippedSends(t *testing.T) {
-	p := newTestPort(t, Options{})
-	a, b := socketpair(t)
-	for _, n := range []int{1, 100, bulkSend - 1, bulkSend, bulkSend + 1} {
-		p.Send(a, p.SendArena()[:n], ud(proactor.OpSend, 1), true)
-		begin := time.Now()
-		p.enter(proactor.WaitLong, time.Minute)
-		if took := time.Since(begin); took > 10*time.Second {
-			t.Errorf("%d bytes: the Enter took %v", n, took)
-		}
-		if got := p.reap(); len(got) != 0 {
-			t.Fatalf("%d bytes: %+v", n, got)
-		}
-		if m, err := unix.Read(b, make([]byte, n)); m != n || err != nil {
-			t.Fatalf("%d bytes: read %d, %v", n, m, err)
-		}
-	}
-}
-
 func TestSendFailureShows(t *testing.T) {
 	p := newTestPort(t, Options{})
 	a, b := socketpair(t)
