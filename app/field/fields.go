@@ -90,10 +90,23 @@ func (f *Fields) deleteFrom(from int, name string) {
 	f.lines = kept
 }
 
-// Reset empties f and keeps its memory for further use.
+// What Reset keeps at most, in bytes and lines: one large message must not make
+// what is used again large for ever.
+const (
+	maxKeptArena = 16 << 10
+	maxKeptLines = 256
+)
+
+// Reset empties f and keeps its memory, up to a bound, for further use.
 func (f *Fields) Reset() {
 	f.lines = f.lines[:0]
+	if cap(f.lines) > maxKeptLines {
+		f.lines = nil
+	}
 	f.arena = f.arena[:0]
+	if cap(f.arena) > maxKeptArena {
+		f.arena = nil
+	}
 }
 
 // Clone copies the fields and their bytes.
