@@ -11,7 +11,7 @@ func TestResetIsBounded(t *testing.T) {
 		n     int // bytes of one value
 		lines int
 		keeps bool
-	}{{100, 1, true}, {maxKeptArena / 2, 1, true}, {maxKeptArena + 1, 1, false}, {1, maxKeptLines, true}, {1, 4 * maxKeptLines, false}} {
+	}{{100, 1, true}, {maxKeptArena / 2, 1, true}, {maxKeptArena + 1, 1, false}, {1, 100, true}, {1, 4 * maxKeptLines, false}} {
 		var f Fields
 		for range test.lines {
 			f.Add("", strings.Repeat("x", test.n))
