@@ -55,11 +55,12 @@ func newHello() *hello {
 }
 
 func (h *hello) Serve(req *app.Request, resp *app.Response) {
-	if string(req.Path) == "/slow" {
+	path := string(req.Path)
+	if path == "/slow" {
 		h.begun <- struct{}{}
 		<-h.release
 	}
-	resp.WriteString("hello, " + string(req.Path))
+	resp.WriteString("hello, " + path)
 }
 
 // start starts a server at addr, and closes it with the test.
@@ -138,10 +139,12 @@ func TestServeAndShutdown(t *testing.T) {
 		if n, err := idle.Read(make([]byte, 1)); err != io.EOF {
 			t.Errorf("an idle connection: %d %v", n, err)
 		}
+		idle.Close()
 		close(h.release)
 		if resp, body := answer(t, slow); body != "hello, /slow" || !resp.Close {
 			t.Errorf("the running request got %q, close %v", body, resp.Close)
 		}
+		slow.Close()
 		if err := <-shut; err != nil {
 			t.Errorf("Shutdown: %v", err)
 		}
