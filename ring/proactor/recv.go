@@ -93,8 +93,9 @@ func (l *loop) settleRecv(c *conn) {
 	switch c.recv {
 	case recvWanted:
 		// With a cancelled one of our own in flight, its end comes here
-		// again: two of the same name could not be told apart.
-		if live == 0 && c.arms&l.bit == 0 {
+		// again: two of the same name could not be told apart. One of another
+		// thread's is not enough: that may be stuck.
+		if c.arms&l.bit == 0 && (live == 0 || l.threadBound && bits.OnesCount64(c.arms) < maxArms) {
 			l.arm(c)
 		}
 		l.cancelPoll(c)

@@ -236,6 +236,19 @@ func TestNamesOfThreadsAreTrue(t *testing.T) {
 	<-done
 }
 
+// The other arm's thread may be stuck.
+func TestOwnArmIsArmedAgainBesideAnother(t *testing.T) {
+	r := newRig(t)
+	c := r.accept(10)
+	r.lead(1)
+	r.l.rearm()
+	r.takeLog()
+	r.p.data(c.ud(OpRecv, 1), "x", true)
+	r.turn()
+	r.turn()
+	r.wantLog("recv 10@1", "cancel recv@0")
+}
+
 func TestBothArmsSeeTheEnd(t *testing.T) {
 	r := newRig(t)
 	c := r.accept(10)

@@ -111,6 +111,9 @@ func (l *loop) callTick() {
 // posted, it must not. Whoever posts looks at the flag after queueing, we look
 // at the queue after setting the flag: one of us sees the other.
 func (l *loop) asleep() bool {
+	if invariants {
+		l.rt.Yield("before sleep")
+	}
 	l.sleeping.Store(true)
 	if invariants {
 		l.rt.Yield("sleep")
