@@ -1,6 +1,7 @@
 package uring
 
 import (
+	"net"
 	"runtime"
 	"sync/atomic"
 	"testing"
@@ -8,6 +9,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/uringserve/uringserve/ring/iouring"
 	"github.com/uringserve/uringserve/ring/proactor"
 )
 
@@ -128,6 +130,91 @@ func TestShortSendBehindAnOverflow(t *testing.T) {
 	}
 	if failures != 1 || p.Overflowed() {
 		t.Errorf("the failure showed %d times, overflowed %v", failures, p.Overflowed())
+	}
+}
+
+// The kernel may take only a part of what was queued. Overflowed says so, no
+// late call overtakes what was not taken, and the next Enter submits the rest.
+func TestPartOfTheQueueIsTaken(t *testing.T) {
+	p := newTestPort(t, Options{})
+	p.bufs.Close()
+	p.bufs = nil
+	p.ring.Close()
+	// Without SUBMIT_ALL an operation that does not exist stops the batch.
+	var err error
+	if p.ring, err = iouring.Setup(iouring.Config{Entries: 8, Flags: iouring.SetupCQSize}); err != nil {
+		t.Fatal(err)
+	}
+	a, b := socketpair(t)
+	bad := p.sqe(ud(proactor.OpNone, 7))
+	bad.Opcode = 255
+	p.Send(a, p.SendArena()[:5], ud(proactor.OpSend, 1), true)
+	p.Shutdown(a, false, ud(proactor.OpShutdown, 1))
+	before := p.Space()
+	p.enter(proactor.WaitLong, time.Minute)
+	if !p.Overflowed() || p.ring.Unsubmitted() != 1 {
+		t.Fatalf("overflowed %v, %d not submitted: the test is void", p.Overflowed(), p.ring.Unsubmitted())
+	}
+	var buf [8]byte
+	if n, _, err := unix.Recvfrom(b, buf[:], unix.MSG_DONTWAIT); err != unix.EAGAIN {
+		t.Fatalf("the shutdown overtook the send: %d, %v", n, err)
+	}
+	if got := p.reap(); len(got) != 1 || got[0].UserData != ud(proactor.OpNone, 7) || got[0].Res >= 0 {
+		t.Errorf("completions %+v", got)
+	}
+	p.enter(proactor.NoWait, 0)
+	if p.Overflowed() || p.Space() <= before {
+		t.Errorf("overflowed %v, space %d, before %d", p.Overflowed(), p.Space(), before)
+	}
+	if got := p.reap(); len(got) != 0 {
+		t.Errorf("completions %+v", got)
+	}
+	for _, want := range []int{5, 0} {
+		if n, err := unix.Read(b, buf[:]); n != want || err != nil {
+			t.Errorf("peer read %d, %v; want %d", n, err, want)
+		}
+	}
+}
+
+// With no descriptor left an accept fails and ends; it goes on when armed
+// again, and no connection is lost.
+func TestNoDescriptorForAnAccept(t *testing.T) {
+	p := newTestPort(t, Options{})
+	var s Sockets
+	fds, addr := listen(t, &s, "tcp", "127.0.0.1:0", 1)
+	defer closeListeners(&s, fds)
+	var peers []net.Conn
+	for range 2 {
+		c, err := net.Dial("tcp", addr.String())
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer c.Close()
+		peers = append(peers, c)
+	}
+	var limit unix.Rlimit
+	if err := unix.Getrlimit(unix.RLIMIT_NOFILE, &limit); err != nil {
+		t.Fatal(err)
+	}
+	if err := unix.Setrlimit(unix.RLIMIT_NOFILE, &unix.Rlimit{Cur: 3, Max: limit.Max}); err != nil {
+		t.Fatal(err)
+	}
+	p.Accept(fds[0], ud(proactor.OpAccept, 1))
+	p.enter(proactor.NoWait, 0)
+	got := p.reap()
+	if err := unix.Setrlimit(unix.RLIMIT_NOFILE, &limit); err != nil {
+		t.Fatal(err)
+	}
+	if len(got) != 1 || proactor.Errno(-got[0].Res) != proactor.EMFILE || got[0].More {
+		t.Fatalf("accept without descriptors: %+v", got)
+	}
+	p.Accept(fds[0], ud(proactor.OpAccept, 1))
+	for range peers {
+		c := p.next()
+		if c.Res < 0 || !c.More {
+			t.Fatalf("accept: %+v", c)
+		}
+		unix.Close(int(c.Res))
 	}
 }
 
