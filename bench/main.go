@@ -82,6 +82,8 @@ type config struct {
 	idleConns   int
 	calibration time.Duration // load that finds out a capacity
 
+	patience time.Duration // longest wait for quiet before a cell
+
 	serverCPU, loadCPU int
 }
 
@@ -117,6 +119,7 @@ func parseConfig(args []string, output io.Writer) (config, error) {
 	fs.StringVar(&c.out, "out", "out", "directory of results")
 	fs.StringVar(&c.save, "save", "", "also write the table to this file, and the plot beside it")
 	fs.Float64Var(&c.rate, "rate", 0, "requests per second of open-loop cells (default: from the capacity)")
+	fs.DurationVar(&c.patience, "patience", 5*time.Second, "longest wait for a quiet machine before a cell")
 	fs.IntVar(&c.serverCPU, "server-cpu", c.serverCPU, "CPU of the server")
 	fs.IntVar(&c.loadCPU, "load-cpu", c.loadCPU, "CPU of the load")
 	fs.Func("peer", "name=command of one more server; {port} is its port; may be given again", func(s string) error {

@@ -22,7 +22,8 @@ const (
 	idleCPU  metric = "idle CPU %"
 
 	// loadBusy and others qualify the rest: how busy the generator's CPU was,
-	// and how much of the server's CPU went to other processes.
+	// and how much of both CPUs, in percent of one, went to processes that are
+	// not of this run.
 	loadBusy metric = "load CPU %"
 	others   metric = "others %"
 	// failed counts requests without the right answer.

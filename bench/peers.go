@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strconv"
 	"strings"
 )
@@ -79,14 +80,15 @@ func (r *runner) others() []peer {
 	return peers
 }
 
-// programVersion is the first line that a program prints when asked.
+var versionNumber = regexp.MustCompile(`\d+(\.\d+)+`)
+
+// programVersion is the first version number that a program prints when asked.
 func programVersion(ctx context.Context, argv []string) string {
 	out, err := exec.CommandContext(ctx, argv[0], argv[1:]...).CombinedOutput()
 	if err != nil {
 		return "version unknown"
 	}
-	line, _, _ := strings.Cut(strings.TrimSpace(string(out)), "\n")
-	return line
+	return string(versionNumber.Find(out))
 }
 
 // render writes the peer's files to dir and answers its command.

@@ -2,9 +2,7 @@ package main
 
 import (
 	"bytes"
-	"errors"
 	"fmt"
-	"io/fs"
 	"net"
 	"os"
 	"path/filepath"
@@ -19,6 +17,7 @@ const userHz = 100
 type stat struct {
 	parent              int
 	userTicks, sysTicks uint64 // 1/userHz seconds, all threads, ended ones included
+	childTicks          uint64 // user and system, of children that were waited for
 }
 
 // parseStat reads the text of /proc/<pid>/stat. The program's name, which may
@@ -26,13 +25,17 @@ type stat struct {
 func parseStat(b []byte) (stat, error) {
 	end := bytes.LastIndexByte(b, ')')
 	fields := bytes.Fields(b[end+1:])
-	if end < 0 || len(fields) < 13 {
+	if end < 0 || len(fields) < 15 {
 		return stat{}, fmt.Errorf("not a stat line: %.60q", b)
 	}
-	parent, err := strconv.Atoi(string(fields[1]))
-	user, err2 := strconv.ParseUint(string(fields[11]), 10, 64)
-	sys, err3 := strconv.ParseUint(string(fields[12]), 10, 64)
-	return stat{parent, user, sys}, errors.Join(err, err2, err3)
+	var n [5]uint64
+	for i, field := range [...]int{1, 11, 12, 13, 14} {
+		var err error
+		if n[i], err = strconv.ParseUint(string(fields[field]), 10, 64); err != nil {
+			return stat{}, fmt.Errorf("not a stat line: %w", err)
+		}
+	}
+	return stat{int(n[0]), n[1], n[2], n[3] + n[4]}, nil
 }
 
 // parsePSS reads the text of /proc/<pid>/smaps_rollup: the proportional set
@@ -78,13 +81,13 @@ func parseBusy(b []byte, cpu int) (time.Duration, error) {
 
 func ticks(n uint64) time.Duration { return time.Duration(n) * time.Second / userHz }
 
-// children maps every process to its children.
-func children() (map[int][]int, error) {
+// processes reads the stat of every process.
+func processes() (map[int]stat, error) {
 	paths, err := filepath.Glob("/proc/[0-9]*/stat")
 	if err != nil {
 		return nil, err
 	}
-	tree := map[int][]int{}
+	all := map[int]stat{}
 	for _, path := range paths {
 		b, err := os.ReadFile(path)
 		if err != nil {
@@ -98,18 +101,20 @@ func children() (map[int][]int, error) {
 		if err != nil {
 			return nil, err
 		}
-		tree[st.parent] = append(tree[st.parent], pid)
+		all[pid] = st
 	}
-	return tree, nil
+	return all, nil
 }
 
 // family is pid and all that descend from it.
-func family(pid int, tree map[int][]int) []int {
-	all := []int{pid}
-	for _, child := range tree[pid] {
-		all = append(all, family(child, tree)...)
+func family(pid int, all map[int]stat) []int {
+	members := []int{pid}
+	for child, st := range all {
+		if st.parent == pid {
+			members = append(members, family(child, all)...)
+		}
 	}
-	return all
+	return members
 }
 
 // usage is the CPU time of a process and its descendants so far.
@@ -132,30 +137,22 @@ func (u usage) since(earlier usage) (user, sys time.Duration) {
 
 // familyUsage reads the CPU time of pid and its descendants.
 func familyUsage(pid int) (usage, error) {
-	tree, err := children()
+	all, err := processes()
 	if err != nil {
 		return usage{}, err
 	}
 	var u usage
-	for _, p := range family(pid, tree) {
-		b, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", p))
-		if p != pid && errors.Is(err, fs.ErrNotExist) {
-			continue
-		}
-		if err != nil {
-			return usage{}, err
-		}
-		st, err := parseStat(b)
-		if err != nil {
-			return usage{}, err
-		}
+	for _, p := range family(pid, all) {
 		total, err := cpuClock(p)
+		if err != nil && p != pid {
+			continue // a child that has just ended
+		}
 		if err != nil {
 			return usage{}, err
 		}
 		u.total += total
-		u.user += ticks(st.userTicks)
-		u.sys += ticks(st.sysTicks)
+		u.user += ticks(all[p].userTicks)
+		u.sys += ticks(all[p].sysTicks)
 	}
 	return u, nil
 }
@@ -163,13 +160,16 @@ func familyUsage(pid int) (usage, error) {
 // familyPSS is the memory of pid and its descendants in bytes, pages that are
 // shared counted in proportion.
 func familyPSS(pid int) (int64, error) {
-	tree, err := children()
+	all, err := processes()
 	if err != nil {
 		return 0, err
 	}
 	var sum int64
-	for _, p := range family(pid, tree) {
+	for _, p := range family(pid, all) {
 		b, err := os.ReadFile(fmt.Sprintf("/proc/%d/smaps_rollup", p))
+		if err != nil && p != pid {
+			continue // a child that has just ended
+		}
 		if err != nil {
 			return 0, err
 		}
@@ -180,6 +180,24 @@ func familyPSS(pid int) (int64, error) {
 		sum += pss
 	}
 	return sum, nil
+}
+
+// foreignTime is for how long these CPUs were busy since boot with what is not
+// of this run: neither this process, nor a descendant, nor one that has ended
+// and been waited for. Good for differences, to tens of milliseconds.
+func foreignTime(cpus []int) (time.Duration, error) {
+	all, err := processes()
+	if err != nil {
+		return 0, err
+	}
+	busy, err := busyTime(cpus)
+	if err != nil {
+		return 0, err
+	}
+	for _, p := range family(os.Getpid(), all) {
+		busy -= ticks(all[p].userTicks + all[p].sysTicks + all[p].childTicks)
+	}
+	return busy, nil
 }
 
 // busyTime is for how long these CPUs were not idle since boot.

@@ -13,10 +13,10 @@ func TestParseStat(t *testing.T) {
 	// A name with spaces and parentheses, as a program may choose it.
 	const line = "4242 (a ) R 1 (x) S 17 4242 4242 0 -1 4194560 1 2 3 4 1234 567 8 9 20 0 1 0 100 200 300\n"
 	got, err := parseStat([]byte(line))
-	if want := (stat{parent: 17, userTicks: 1234, sysTicks: 567}); err != nil || got != want {
+	if want := (stat{parent: 17, userTicks: 1234, sysTicks: 567, childTicks: 17}); err != nil || got != want {
 		t.Errorf("got %+v, %v; want %+v", got, err, want)
 	}
-	for _, bad := range []string{"", "1 (x", "1 (x) S 1 2 3", "1 (x) S y 1 1 0 -1 0 1 2 3 4 5 6 7"} {
+	for _, bad := range []string{"", "1 (x", "1 (x) S 1 2 3", "1 (x) S y 1 1 0 -1 0 1 2 3 4 5 6 7 8", "1 (x) S 1 1 1 0 -1 0 1 2 3 4 5 6"} {
 		if got, err := parseStat([]byte(bad)); err == nil {
 			t.Errorf("%q: got %+v, want an error", bad, got)
 		}
@@ -61,8 +61,8 @@ func TestParseEstablished(t *testing.T) {
 }
 
 func TestFamily(t *testing.T) {
-	tree := map[int][]int{1: {2, 5}, 2: {3}, 3: {4}, 5: {6}}
-	got := family(2, tree)
+	parents := map[int]stat{1: {}, 2: {parent: 1}, 5: {parent: 1}, 3: {parent: 2}, 4: {parent: 3}, 6: {parent: 5}}
+	got := family(2, parents)
 	slices.Sort(got)
 	if want := []int{2, 3, 4}; !slices.Equal(got, want) {
 		t.Errorf("got %v, want %v", got, want)

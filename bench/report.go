@@ -83,9 +83,9 @@ func (rep *report) present(peers []peer) []peer {
 	return kept
 }
 
-// quietShare is the share of the server's CPU, in percent, beyond which other
-// processes spoil a number.
-const quietShare = 3
+// quietShare is the share of a CPU, in percent, beyond which other processes
+// spoil a number.
+const quietShare = 5
 
 // conclude notes what a reader has to know of the cells.
 func (rep *report) conclude() {
@@ -106,7 +106,7 @@ func (rep *report) conclude() {
 		}
 	}
 	if loud > 0 {
-		rep.notes = append(rep.notes, fmt.Sprintf("NOT QUIET: in %d of %d rows more than %d %% of the server's CPU went to other processes, at most %.0f %% (%s)",
+		rep.notes = append(rep.notes, fmt.Sprintf("NOT QUIET: in %d of %d rows more than %d %% of a CPU went to other processes, at most %.0f %% (%s)",
 			loud, len(rep.cells), quietShare, loudest, where))
 	}
 }

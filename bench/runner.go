@@ -116,6 +116,9 @@ func (r *runner) once(ctx context.Context, c *cell) (sample, error) {
 	if path == "" {
 		path = plaintext
 	}
+	if err := r.awaitCalm(ctx); err != nil {
+		return nil, err
+	}
 	s, err := r.start(ctx, c.peer, path, cpus)
 	if err != nil {
 		return nil, err

@@ -17,7 +17,7 @@ type measured struct {
 // window runs load and adds to its sample what s used meanwhile: CPU time per
 // request, memory at the end, and how quiet the server's CPUs were.
 func (r *runner) window(ctx context.Context, s *server, load func() (measured, error)) (sample, error) {
-	busyBefore, err := busyTime(s.cpus)
+	foreignBefore, err := foreignTime(r.cpus())
 	if err != nil {
 		return nil, err
 	}
@@ -35,7 +35,7 @@ func (r *runner) window(ctx context.Context, s *server, load func() (measured, e
 	if err != nil {
 		return nil, fmt.Errorf("%w (%v)", err, s.alive())
 	}
-	busyAfter, err := busyTime(s.cpus)
+	foreignAfter, err := foreignTime(r.cpus())
 	if err != nil {
 		return nil, err
 	}
@@ -49,20 +49,38 @@ func (r *runner) window(ctx context.Context, s *server, load func() (measured, e
 	m[userReq], m[sysReq], m[cpuReq] = perRequest(user), perRequest(sys), perRequest(user+sys)
 	m[pss] = float64(memory) / (1 << 20)
 	m[loadBusy] = 100 * got.busy
-	foreign := busyAfter - busyBefore - user - sys
-	if !r.sharesCPU(s) {
-		m[others] = 100 * max(0, foreign.Seconds()/wall.Seconds())
-	}
+	m[others] = 100 * max(0, (foreignAfter-foreignBefore).Seconds()/wall.Seconds())
 	m[failed] = float64(got.failed)
 	return m, s.alive()
 }
 
-// sharesCPU reports whether the load runs on one of the server's CPUs.
-func (r *runner) sharesCPU(s *server) bool {
-	for _, c := range s.cpus {
-		if c == r.cfg.loadCPU {
-			return true
+// cpus are those of server and load.
+func (r *runner) cpus() []int { return []int{r.cfg.serverCPU, r.cfg.loadCPU} }
+
+// Before a cell the CPUs are to be busy for less than this share of this time.
+const (
+	calmShare = 0.1
+	calmTime  = 200 * time.Millisecond
+)
+
+// awaitCalm waits until the CPUs have nothing to do, for as long as the
+// configuration's patience lasts.
+func (r *runner) awaitCalm(ctx context.Context) error {
+	for deadline := time.Now().Add(r.cfg.patience); time.Now().Before(deadline); {
+		before, err := busyTime(r.cpus())
+		if err != nil {
+			return err
+		}
+		if err := sleep(ctx, calmTime); err != nil {
+			return err
+		}
+		after, err := busyTime(r.cpus())
+		if err != nil {
+			return err
+		}
+		if (after - before).Seconds() < calmShare*calmTime.Seconds() {
+			return nil
 		}
 	}
-	return false
+	return ctx.Err()
 }
