@@ -24,6 +24,7 @@ func (s *stream) startBody() {
 	if length == 0 {
 		return
 	}
+	s.use()
 	s.body.Reset(length, &s.l.srv.limits.H1)
 	s.awaits100 = s.head.Expect100
 	if length > 0 && int64(len(s.rest)) >= length {
@@ -178,6 +179,7 @@ func (s *stream) ReadBody(p []byte) (int, error) {
 		if !s.live.Load() {
 			return 0, app.ErrEnded
 		}
+		s.use()
 		if s.started {
 			if n := copy(p, s.rd); n > 0 {
 				s.rd = s.rd[n:]
@@ -287,6 +289,7 @@ func (s *stream) SetReadLimit(n int64) error {
 	if n < 0 {
 		n = math.MaxInt64
 	}
+	s.use()
 	s.mu.Lock()
 	if s.started {
 		s.mu.Unlock()

@@ -25,6 +25,14 @@ func (s *stream) respond() {
 		s.respondRest()
 		return
 	}
+	if s.used.Load() {
+		s.prepareWhole()
+	}
+	s.respondWhole()
+}
+
+// prepareWhole looks at what else there was of the exchange.
+func (s *stream) prepareWhole() {
 	s.takeSink() // interim responses
 	if s.badHead != nil {
 		s.l.n.badResponse.Add(1)
@@ -34,7 +42,6 @@ func (s *stream) respond() {
 	if status := s.faultStatus(); status != 0 && s.resp.Status()/100 != 4 {
 		s.resp.Fail(status)
 	}
-	s.respondWhole()
 }
 
 // faultStatus is the status that tells the client what is wrong with its body;
@@ -216,7 +223,7 @@ func (s *stream) takeSink() {
 // service does what handler code wants of the loop. On loop, as often as one
 // likes.
 func (s *stream) service() {
-	if s.c == nil || !s.handling || s.c.state.over() {
+	if s.c == nil || !s.handling || s.c.state.over() || !s.used.Load() {
 		return
 	}
 	s.serve()
@@ -275,6 +282,9 @@ func (s *stream) settle() {
 
 // awaitsSent reports whether handler code has more to send.
 func (s *stream) awaitsSent() bool {
+	if !s.used.Load() {
+		return false
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.writing || s.sink != nil && len(s.sink.B) > 0
@@ -297,6 +307,7 @@ func (s *stream) PostNode() *ring.PostNode { return &s.node }
 
 // Addrs is app.Stream's.
 func (s *stream) Addrs() (remote, local net.Addr) {
+	s.use()
 	s.mu.Lock()
 	if s.ends == nil && s.gone == nil && s.live.Load() {
 		waiter := s.l.rl.NewWaiter()

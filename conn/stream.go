@@ -24,6 +24,7 @@ type stream struct {
 	l       *loop // immutable; of it handler code uses only what is safe anywhere
 	node    ring.PostNode
 	live    atomic.Bool // the exchange has begun and not ended
+	used    atomic.Bool // shared may be other than startExchange made it
 	offLoop atomic.Bool // the run has no loop any more: a hint
 	clean   bool        // recycled
 
@@ -124,7 +125,7 @@ func (s *stream) startExchange() {
 	s.fillRequest()
 	s.req.Listener = s.c.rc.Listener()
 	s.ends = s.c.addrs
-	s.declared = -1
+	s.declared, s.queued = -1, 0
 	s.pipelined = s.c.unparsed() > 0
 }
 
@@ -280,6 +281,9 @@ func (s *stream) logFailure() {
 func (s *stream) end() {
 	s.handling = false
 	s.live.Store(false)
+	if !s.used.Load() {
+		return
+	}
 	s.mu.Lock()
 	cancel := s.cancelCtx
 	s.ctx, s.cancelCtx = nil, nil
@@ -290,6 +294,14 @@ func (s *stream) end() {
 	}
 }
 
+// use notes that shared is in use: most requests have no body and are answered
+// in one piece, and are spared the looks at it.
+func (s *stream) use() {
+	if !s.used.Load() {
+		s.used.Store(true)
+	}
+}
+
 // recycle empties s for another exchange; the source stays.
 func (s *stream) recycle() {
 	if s.clean {
@@ -297,8 +309,15 @@ func (s *stream) recycle() {
 	}
 	s.clean = true
 	s.run = ring.Run{}
-	s.offLoop.Store(false)
-	s.rd, s.flushes, s.panicked, s.stack = nil, 0, nil, nil
+	s.panicked, s.stack = nil, nil
+	if s.offLoop.Load() {
+		s.offLoop.Store(false)
+	}
+	if !s.used.Load() {
+		return
+	}
+	s.used.Store(false)
+	s.rd, s.flushes = nil, 0
 	s.timing, s.waited, s.rated, s.drained = false, 0, 0, 0
 	putIfHeld(&s.rdBuf)
 	s.mu.Lock()
@@ -380,6 +399,7 @@ var poisoned = []byte("use of a request after its end")
 
 // Context is app.Stream's.
 func (s *stream) Context() context.Context {
+	s.use()
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.ctx == nil {
@@ -402,6 +422,7 @@ var endedContext = func() context.Context {
 
 // cancel cancels the handler's context; what it writes is still sent.
 func (s *stream) cancel(cause error) {
+	s.use()
 	s.mu.Lock()
 	if s.cancelled == nil {
 		s.cancelled = cause
@@ -415,6 +436,7 @@ func (s *stream) cancel(cause error) {
 
 // fail cuts the handler off from the connection. On loop.
 func (s *stream) fail(cause error) {
+	s.use()
 	s.mu.Lock()
 	if s.gone != nil {
 		s.mu.Unlock()

@@ -25,6 +25,7 @@ func (s *stream) WriteBody(resp *app.Response, flush bool) error {
 	if flush {
 		s.flushes++
 	}
+	s.use()
 	s.mu.Lock()
 	if s.gone != nil {
 		s.mu.Unlock()
@@ -123,6 +124,7 @@ func (s *stream) WriteInformational(status int, fields *app.Fields) error {
 	if !s.live.Load() {
 		return app.ErrEnded
 	}
+	s.use()
 	s.mu.Lock()
 	if s.gone != nil {
 		s.mu.Unlock()
