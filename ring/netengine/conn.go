@@ -105,7 +105,7 @@ func (l *loop) open(c *conn) {
 	l.lock()
 	if l.closing {
 		l.unlock()
-		c.hangUp()
+		c.hangUp(false)
 		return
 	}
 	c.index = len(l.conns)
@@ -365,12 +365,12 @@ func (c *conn) closeWrite() {
 
 // closeSocket closes it, which ends the reading and writing of others.
 func (c *conn) closeSocket() {
-	l := c.l
+	l, abort := c.l, c.abort
 	l.writing++
 	if c.raw == nil {
 		c.gate.Signal()
 		go func() { // a stranger's Close may wait
-			c.hangUp()
+			c.hangUp(abort)
 			l.lock()
 			c.socketClosed()
 			l.leave()
@@ -378,7 +378,7 @@ func (c *conn) closeSocket() {
 		return
 	}
 	l.mu.Unlock()
-	c.hangUp()
+	c.hangUp(abort)
 	l.lock()
 	c.socketClosed()
 }
@@ -390,9 +390,9 @@ func (c *conn) socketClosed() {
 	c.end()
 }
 
-// hangUp closes the socket, with a reset if that was asked for. Off loop.
-func (c *conn) hangUp() {
-	if s, ok := c.nc.(*net.TCPConn); ok && c.abort {
+// hangUp closes the socket, with a reset if abort. Off loop.
+func (c *conn) hangUp(abort bool) {
+	if s, ok := c.nc.(*net.TCPConn); ok && abort {
 		_ = s.SetLinger(0) // then it is an ordinary close
 	}
 	_ = c.nc.Close() // nothing can be done about it
