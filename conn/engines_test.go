@@ -3,13 +3,10 @@ package conn_test
 import (
 	"bufio"
 	"bytes"
-	"context"
 	"crypto/sha256"
-	"errors"
 	"fmt"
 	"io"
 	"math/rand/v2"
-	"net"
 	"net/http"
 	"strings"
 	"sync"
@@ -19,126 +16,7 @@ import (
 
 	"github.com/uringserve/uringserve/app"
 	"github.com/uringserve/uringserve/conn"
-	"github.com/uringserve/uringserve/ring"
-	"github.com/uringserve/uringserve/ring/netengine"
-	"github.com/uringserve/uringserve/ring/uring"
 )
-
-// engines are those with real sockets. A nil engine says why in err.
-var engines = []struct {
-	name string
-	make func() (ring.Engine, error)
-}{
-	{"net", func() (ring.Engine, error) { return netengine.New(netengine.Options{Loops: 2}), nil }},
-	{"uring", func() (ring.Engine, error) { return uring.New(uring.Options{Loops: 2}) }},
-}
-
-// rig is a server on an engine.
-type rig struct {
-	*testing.T
-	srv  *conn.Server
-	eng  ring.Engine
-	addr string
-}
-
-// patience bounds every wait of a test.
-const patience = 20 * time.Second
-
-// onEach runs test on every engine that is available here.
-func onEach(t *testing.T, cfg conn.Config, test func(*rig)) {
-	for _, e := range engines {
-		t.Run(e.name, func(t *testing.T) {
-			eng, err := e.make()
-			if errors.Is(err, errors.ErrUnsupported) {
-				t.Skipf("the engine is not available here: %v", err)
-			}
-			if err != nil {
-				t.Fatal(err)
-			}
-			srv, err := conn.New(cfg)
-			if err != nil {
-				t.Fatal(err)
-			}
-			ln, err := eng.Listen("tcp", "127.0.0.1:0")
-			if err != nil {
-				t.Fatal(err)
-			}
-			if err := eng.Start(srv.NewLoop); err != nil {
-				t.Fatal(err)
-			}
-			r := &rig{t, srv, eng, ln.Addr.String()}
-			t.Cleanup(r.stop)
-			test(r)
-		})
-	}
-}
-
-// stop ends the server and looks for what it left.
-func (r *rig) stop() {
-	r.eng.StopAccept()
-	if left := r.eng.Close(patience); left != 0 {
-		r.Errorf("%d handlers are left", left)
-	}
-	st := r.eng.Stats()
-	if st.Conns != 0 || st.OpsInFlight != 0 || st.LeasesOut != 0 || r.srv.Active() != 0 {
-		r.Errorf("left: %d connections, %d operations, %d leases; active %d",
-			st.Conns, st.OpsInFlight, st.LeasesOut, r.srv.Active())
-	}
-	if s := r.srv.Stats(); s.Handling != 0 {
-		r.Errorf("%d requests are in their handlers", s.Handling)
-	}
-}
-
-// dial opens a connection that the test's end closes.
-func (r *rig) dial() *net.TCPConn {
-	r.Helper()
-	c, err := net.Dial("tcp", r.addr)
-	if err != nil {
-		r.Fatal(err)
-	}
-	r.Cleanup(func() { c.Close() })
-	c.SetDeadline(time.Now().Add(patience))
-	return c.(*net.TCPConn)
-}
-
-func (r *rig) write(c net.Conn, s string) {
-	r.Helper()
-	if _, err := io.WriteString(c, s); err != nil {
-		r.Fatal(err)
-	}
-}
-
-// response reads one.
-func (r *rig) response(br *bufio.Reader, method string) (*http.Response, string) {
-	r.Helper()
-	resp, err := http.ReadResponse(br, &http.Request{Method: method})
-	if err != nil {
-		r.Fatalf("no response: %v", err)
-	}
-	b, err := io.ReadAll(resp.Body)
-	if err != nil {
-		r.Fatalf("a cut response: %v", err)
-	}
-	return resp, string(b)
-}
-
-func (r *rig) client() *http.Client {
-	tr := &http.Transport{ExpectContinueTimeout: patience}
-	r.Cleanup(tr.CloseIdleConnections)
-	return &http.Client{Transport: tr, Timeout: patience}
-}
-
-// eventually waits for what another goroutine or the kernel does.
-func eventually(t *testing.T, what string, ok func() bool) {
-	t.Helper()
-	tick := time.NewTicker(time.Millisecond)
-	defer tick.Stop()
-	for end := time.Now().Add(patience); !ok(); <-tick.C {
-		if time.Now().After(end) {
-			t.Fatalf("waited too long until %s", what)
-		}
-	}
-}
 
 const get = "GET / HTTP/1.1\r\nHost: x\r\n\r\n"
 
@@ -489,75 +367,6 @@ func TestE2EBadRequests(t *testing.T) {
 			if resp.StatusCode != status || !resp.Close {
 				r.Errorf("%.30q: %s", in, resp.Status)
 			}
-		}
-	})
-}
-
-// Drain with many connections queued: each that was open gets its answer, and
-// none is reset.
-func TestE2EDrain(t *testing.T) {
-	onEach(t, hello, func(r *rig) {
-		const n = 200
-		var cs []*net.TCPConn
-		for range n {
-			cs = append(cs, r.dial())
-		}
-		done := make(chan struct{})
-		go func() {
-			defer close(done)
-			r.eng.StopAccept()
-			r.srv.Drain()
-		}()
-		var wg sync.WaitGroup
-		for _, c := range cs {
-			wg.Go(func() {
-				if _, err := io.WriteString(c, get); err != nil {
-					r.Errorf("write: %v", err)
-					return
-				}
-				b, err := io.ReadAll(c)
-				if err != nil || !bytes.HasPrefix(b, []byte("HTTP/1.1 200")) {
-					r.Errorf("got %q, %v", b, err)
-				}
-				c.Close()
-			})
-		}
-		wg.Wait()
-		<-done
-		ctx, cancel := context.WithTimeout(context.Background(), patience)
-		defer cancel()
-		if err := r.srv.Wait(ctx); err != nil {
-			r.Errorf("%v, %d active", err, r.srv.Active())
-		}
-		if st := r.srv.Stats(); st.Aborted+st.Broken != 0 {
-			r.Errorf("%d aborted, %d broken", st.Aborted, st.Broken)
-		}
-	})
-}
-
-// Blocked handlers do not hold back others, and all are cut off by AbortAll.
-func TestE2EAbortAll(t *testing.T) {
-	onEach(t, conn.Config{Handler: app.HandlerFunc(func(r *app.Request, w *app.Response) {
-		if string(r.Path) == "/wait" {
-			<-r.Context().Done()
-		}
-	})}, func(r *rig) {
-		for range 20 {
-			r.write(r.dial(), "GET /wait HTTP/1.1\r\nHost: x\r\n\r\n")
-		}
-		eventually(r.T, "they wait", func() bool { return r.srv.Stats().Handling == 20 })
-		resp, err := r.client().Get("http://" + r.addr + "/")
-		if err != nil {
-			r.Fatal(err)
-		}
-		resp.Body.Close()
-		if n := r.srv.AbortAll(); n < 20 {
-			r.Errorf("AbortAll: %d", n)
-		}
-		ctx, cancel := context.WithTimeout(context.Background(), patience)
-		defer cancel()
-		if err := r.srv.Wait(ctx); err != nil {
-			r.Error(err)
 		}
 	})
 }

@@ -1,0 +1,44 @@
+package conn
+
+import (
+	"context"
+
+	"github.com/uringserve/uringserve/app"
+)
+
+// Context is app.Stream's.
+func (s *stream) Context() context.Context {
+	s.use()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.ctx == nil {
+		if !s.live.Load() {
+			return endedContext
+		}
+		s.ctx, s.cancelCtx = context.WithCancelCause(context.Background())
+		if s.cancelled != nil {
+			s.cancelCtx(s.cancelled)
+		}
+	}
+	return s.ctx
+}
+
+var endedContext = func() context.Context {
+	ctx, cancel := context.WithCancelCause(context.Background())
+	cancel(app.ErrEnded)
+	return ctx
+}()
+
+// cancel cancels the handler's context; what it writes is still sent.
+func (s *stream) cancel(cause error) {
+	s.use()
+	s.mu.Lock()
+	if s.cancelled == nil {
+		s.cancelled = cause
+	}
+	cancel := s.cancelCtx
+	s.mu.Unlock()
+	if cancel != nil {
+		cancel(cause)
+	}
+}
