@@ -84,8 +84,8 @@ func (m *model) lead(t *takeover.Thread) {
 		}
 		// The first leader starts the loop, one that goes on after an exit
 		// is the same, every other has taken over.
-		if want := m.leader != nil && m.leader != t; want && !t.Takeover() {
-			m.w.fail("loop %d: %s leads but has not taken over", m.id, who)
+		if want := m.leader != nil && m.leader != t; t.Takeover() != want {
+			m.w.fail("loop %d: %s leads, takeover %v, want %v", m.id, who, !want, want)
 		}
 		m.led[t.Index()], m.leader = t, t
 	})

@@ -174,12 +174,19 @@ func TestTrialPassed(t *testing.T) {
 	for range quickRuns {
 		rig.r.finished(5, 1)
 	}
+	rig.run(5, true)
+	if e := rig.r.find(5); e.standing != blocked || e.level != 1 {
+		t.Fatalf("after a trial that failed: %+v", e)
+	}
+	for range 2 * quickRuns {
+		rig.r.finished(5, 1)
+	}
 	for range trialRuns {
 		rig.want(5, true, "in its trial")
 		rig.run(5, false)
 	}
 	rig.run(5, false)
-	if e := rig.r.find(5); e.standing != known {
+	if e := rig.r.find(5); e.standing != known || e.level != 0 {
 		t.Fatalf("after its trial: %+v", e)
 	}
 	rig.run(5, true)
@@ -231,6 +238,33 @@ func TestExitsAtOnce(t *testing.T) {
 		}
 		rig.advance(24 * time.Hour)
 		rig.want(key, false, "a day later")
+	}
+}
+
+// TestExitsCostNoLoop: an exit is not a lost loop.
+func TestExitsCostNoLoop(t *testing.T) {
+	rig := newRouteRig(t)
+	for i := range 2 * MaxLosses {
+		rig.r.learn(rig.now, uint64(1000+i), lessonExits)
+	}
+	rig.want(3, true, "after many exits")
+}
+
+// TestAllLessonsAreLearned: those that wait are applied together.
+func TestAllLessonsAreLearned(t *testing.T) {
+	l := &Loop{rt: &clock{}}
+	l.routes.init(time.Millisecond)
+	for key := range uint64(3) {
+		l.lessons.add(lesson{key: key + 1, kind: lessonExits})
+	}
+	l.learn()
+	for key := range uint64(3) {
+		if e := l.routes.find(key + 1); e == nil || e.standing != exits {
+			t.Errorf("lesson %d was not learned", key)
+		}
+	}
+	if l.lessons.waiting() {
+		t.Error("lessons wait still")
 	}
 }
 

@@ -218,6 +218,37 @@ func (w *world) check() {
 	}
 }
 
+// TestLeadMustNotReturn: a leader that returns though it has the loop is a bug
+// that is told, on a thread's first turn and on later ones.
+func TestLeadMustNotReturn(t *testing.T) {
+	for _, turns := range []int{0, 1, 4} {
+		s := sched.New(1)
+		s.Slowness = 0
+		g := takeover.NewGroup(takeover.Options{Runtime: s.Runtime()})
+		var l *takeover.Loop
+		l = g.NewLoop(func(*takeover.Thread) {
+			if turns--; turns < 0 {
+				return
+			}
+			// The last leader is back, and next in turn.
+			s.WaitFor(func() bool { return l.Stats().Spares > 0 && l.Stats().LeftBehind == 0 })
+			if !l.Inline(0, ring.HintInline) {
+				t.Error("not inline")
+			}
+			r := l.Begin(0)
+			s.Sleep(10 * time.Millisecond)
+			if l.End(r) {
+				t.Error("not taken")
+			}
+		})
+		s.Go("main", l.Start)
+		err := s.Run(nil)
+		if err == nil || !strings.Contains(err.Error(), "BUG: takeover: lead returned") {
+			t.Errorf("error %v", err)
+		}
+	}
+}
+
 // TestWornThread: a thread on which handlers have exited too often leads no
 // more, and its loop goes on.
 func TestWornThread(t *testing.T) {
