@@ -145,3 +145,21 @@ func TestBlockedOutput(t *testing.T) {
 		t.Errorf("an idle connection holds something: %+v", conn)
 	}
 }
+
+// Without a minimum rate, a client that takes nothing is still not kept for
+// ever.
+func TestNoRateStillEnds(t *testing.T) {
+	f := limited(t, app.HandlerFunc(func(r *app.Request, w *app.Response) { w.Write(make([]byte, 10_000)) }),
+		func(l *Limits) { l.MinResponseRate = Rate{BytesPerSecond: Off} })
+	for _, in := range []string{get, strings.Repeat(get, 100)} {
+		c := f.open()
+		c.window = 0
+		c.write(in)
+		f.advance(DefaultLimits().KeepAliveTimeout - 1)
+		c.wantOpen("n-1")
+		f.advance(DefaultLimits().KeepAliveTimeout + 2*slack)
+		if !c.done {
+			t.Errorf("the connection is in state %s", c.h.(*conn).state)
+		}
+	}
+}

@@ -163,6 +163,7 @@ func (c *conn) proceed() *stream {
 		c.send()
 		if c.unsent() > 0 {
 			c.setState(stateBlocked)
+			c.setTimer(TimeoutKeepAlive, c.l.srv.limits.KeepAliveTimeout) // should there be no rate
 			c.pauseIfFull()
 			return nil
 		}
