@@ -1,0 +1,90 @@
+package auto
+
+import (
+	"errors"
+	"runtime"
+	"strings"
+	"testing"
+
+	"github.com/uringserve/uringserve/ring"
+	"github.com/uringserve/uringserve/ring/uring"
+)
+
+func TestAutoPicksWhatRuns(t *testing.T) {
+	e, choice, err := New(Options{Loops: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer e.Close(0)
+	want := Uring
+	if forceNet || uring.Probe().Err != nil {
+		want = Net
+	}
+	if choice.Engine != want || e.Name() != want || e.Loops() != 1 {
+		t.Errorf("%+v, %s", choice, e.Name())
+	}
+	if choice.Reason == "" || strings.Contains(choice.Reason, "\n") {
+		t.Errorf("reason %q", choice.Reason)
+	}
+}
+
+func TestByName(t *testing.T) {
+	e, choice, err := New(Options{Engine: Net, Loops: 3})
+	if err != nil || choice.Engine != Net || e.Loops() != 3 {
+		t.Fatalf("%+v %v", choice, err)
+	}
+	e.Close(0)
+	var unavailable *ring.UnavailableError
+	if _, _, err := New(Options{Engine: Epoll}); !errors.As(err, &unavailable) || !errors.Is(err, errors.ErrUnsupported) {
+		t.Errorf("epoll: %v", err)
+	}
+	var unknown *UnknownError
+	if _, _, err := New(Options{Engine: "steam"}); !errors.As(err, &unknown) {
+		t.Errorf("steam: %v", err)
+	}
+	if forceNet {
+		if _, _, err := New(Options{Engine: Uring}); !errors.As(err, &unavailable) {
+			t.Errorf("uring in a build without: %v", err)
+		}
+	}
+}
+
+// The reason is one line that says what to change.
+func TestReasonOfTheFallback(t *testing.T) {
+	err := &ring.UnavailableError{Engine: Uring, Reason: "seccomp denies it", Remedy: "allow it"}
+	want := "uring: seccomp denies it; for it, allow it"
+	if runtime.GOOS != "linux" {
+		want = "seccomp denies it"
+	}
+	if got := whyNotUring(err); got != want {
+		t.Errorf("%q", got)
+	}
+	if got := whyNotUring(errors.New("odd")); got != "uring: odd" {
+		t.Errorf("%q", got)
+	}
+}
+
+func TestExamine(t *testing.T) {
+	if n := DefaultLoops(); n < 1 {
+		t.Errorf("%d loops", n)
+	}
+	r := Examine(2)
+	if r.Engine == "" || r.Reason == "" || r.Kernel == "" || r.Loops != 2 {
+		t.Errorf("%+v", r)
+	}
+	seen := map[string]bool{}
+	for _, l := range r.Limits {
+		if l.Value == "" || seen[l.Name] {
+			t.Errorf("limit %+v", l)
+		}
+		seen[l.Name] = true
+	}
+	for _, name := range []string{"cpus", "usable_cpus", "loops", "gomaxprocs"} {
+		if !seen[name] {
+			t.Errorf("no limit %q", name)
+		}
+	}
+	if runtime.GOOS == "linux" && (!seen["seccomp"] || !seen["memlock"] || len(r.Features) == 0) {
+		t.Errorf("%+v", r)
+	}
+}
