@@ -27,10 +27,10 @@ func (e *Engine) Check() error {
 	if st.LeftBehind != 0 {
 		add("%d threads left behind", st.LeftBehind)
 	}
-	if sockets != 0 {
+	if sockets != 0 && e.k.engines <= 1 {
 		add("%d sockets open", sockets)
 	}
-	for _, p := range e.k.ports {
+	for _, p := range e.ports {
 		for _, o := range p.ops {
 			if o.kind != opWake && o.kind != opAccept {
 				add("loop %d: a %v in flight", p.index, o.kind)
@@ -41,14 +41,14 @@ func (e *Engine) Check() error {
 		}
 	}
 	if e.closed {
-		if listeners != 0 {
+		if listeners != 0 && e.k.stopped {
 			add("%d listeners open", listeners)
 		}
 		if st.OpsInFlight != 0 {
 			add("%d operations in flight", st.OpsInFlight)
 		}
 		for _, t := range e.s.Live() {
-			if !strings.HasPrefix(t, "kernel(") {
+			if e.k.stopped && !strings.HasPrefix(t, "kernel(") {
 				add("thread left: %s", t)
 			}
 		}

@@ -14,10 +14,10 @@ import (
 // Engine is a ring.Engine in a simulation, and the simulation's controls.
 type Engine struct {
 	*proactor.Engine
-	k       *kernel
-	s       *sched.Scheduler
-	running bool
-	closed  bool
+	k      *kernel
+	s      *sched.Scheduler
+	ports  []*Port
+	closed bool
 }
 
 var _ ring.Engine = (*Engine)(nil)
@@ -30,24 +30,39 @@ func New(o Options) *Engine {
 	if o.Faults.none() {
 		s.Slowness = 0
 	}
-	e := &Engine{s: s, k: newKernel(s, o)}
+	k := newKernel(s, o)
+	s.Go("kernel", k.run)
+	return newEngine(k, o)
+}
+
+// Another makes a second engine in the same simulation: they share the
+// network, the clock and the controls. Of its options, those of sockets and
+// faults, and the seed, are the first one's.
+func (e *Engine) Another(o Options) *Engine { return newEngine(e.k, o.withDefaults()) }
+
+func newEngine(k *kernel, o Options) *Engine {
+	e := &Engine{s: k.s, k: k}
 	procs := -1
 	if o.BriefWaits {
 		procs = o.Loops + 1
 	}
 	var err error
 	e.Engine, err = proactor.New(proactor.Config{
-		Name:     "mem",
-		Loops:    o.Loops,
-		NewPort:  func(i int) (proactor.Port, error) { return newPort(e.k, i), nil },
-		Sockets:  sockets{e.k},
-		Takeover: o.takeover(s.Runtime()),
+		Name:  "mem",
+		Loops: o.Loops,
+		NewPort: func(i int) (proactor.Port, error) {
+			p := newPort(k, i)
+			e.ports = append(e.ports, p)
+			return p, nil
+		},
+		Sockets:  sockets{k},
+		Takeover: o.takeover(k.rt),
 		Procs:    procs,
 	})
 	if err != nil {
 		panic("BUG: mem: " + err.Error())
 	}
-	s.Go("kernel", e.k.run)
+	k.engines++
 	return e
 }
 
@@ -56,11 +71,11 @@ func New(o Options) *Engine {
 // a simulated thread panics, or after too many steps; the error tells the seed
 // and what happened last. Not from simulated threads.
 func (e *Engine) Run(until func() bool) error {
-	if e.running {
+	if e.k.running {
 		panic("BUG: mem: Run within Run")
 	}
-	e.running = true
-	defer func() { e.running = false }()
+	e.k.running = true
+	defer func() { e.k.running = false }()
 	if err := e.s.Run(until); err != nil {
 		return fmt.Errorf("mem: %w\nkernel:\n%v", err, &e.k.trace)
 	}
@@ -82,7 +97,7 @@ func (e *Engine) Advance(d time.Duration) error {
 
 // do runs f on a simulated thread: the caller's, or one of its own.
 func (e *Engine) do(name string, f func()) {
-	if e.running {
+	if e.k.running {
 		f()
 		return
 	}
@@ -138,7 +153,11 @@ func (e *Engine) StopAccept() { e.do("stop accept", e.Engine.StopAccept) }
 func (e *Engine) Close(grace time.Duration) (left int) {
 	e.do("close", func() {
 		left = e.Engine.Close(grace)
-		e.closed, e.k.stopped = true, true
+		if !e.closed {
+			e.closed = true
+			e.k.engines--
+		}
+		e.k.stopped = e.k.engines == 0
 	})
 	return left
 }

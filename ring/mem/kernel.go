@@ -28,6 +28,8 @@ type kernel struct {
 	resets    int          // connections that Faults.Reset broke
 	pairs     int          // connections made
 	tcpPort   int          // the last one that was chosen
+	engines   int          // not closed
+	running   bool
 	stopped   bool
 
 	violations []string // of the rules of Port

@@ -1,0 +1,127 @@
+package mem_test
+
+import (
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"net"
+	"testing"
+	"time"
+
+	"github.com/uringserve/uringserve/ring"
+	"github.com/uringserve/uringserve/ring/mem"
+	"github.com/uringserve/uringserve/ring/ringtest"
+)
+
+// TestConformance runs the suite without faults and with those of some seeds.
+func TestConformance(t *testing.T) {
+	for seed := range uint64(8) {
+		t.Run(fmt.Sprint("seed=", seed), func(t *testing.T) {
+			ringtest.Run(t, func(t *testing.T) ringtest.World { return newWorld(t, seed) })
+		})
+	}
+}
+
+func newWorld(t *testing.T, seed uint64) *world {
+	o := mem.Options{Seed: seed, Loops: 2, MaxSteps: 20_000_000}
+	if seed > 0 {
+		o.Faults = mem.AnyFaults(rand.New(rand.NewPCG(seed, 3)))
+		o.BriefWaits = seed%2 == 0
+		o.CQSize = 16
+	}
+	return &world{t: t, e: mem.New(o), o: o}
+}
+
+// world is a simulation as a ringtest.World.
+type world struct {
+	t    *testing.T
+	e    *mem.Engine
+	o    mem.Options
+	used bool
+	more []*mem.Engine
+}
+
+func (w *world) NewEngine() ring.Engine {
+	if !w.used {
+		w.used = true
+		return w.e
+	}
+	e := w.e.Another(w.o)
+	w.more = append(w.more, e)
+	return e
+}
+
+func (w *world) Run(f func()) {
+	done := false
+	w.e.Go("test", func() {
+		defer func() { done = true }()
+		f()
+	})
+	if err := w.e.Run(func() bool { return done }); err != nil {
+		w.t.Error(err)
+	}
+}
+
+func (w *world) Go(f func()) { w.e.Go("test's", f) }
+
+// longest is how long anything may take in simulated time.
+const longest = 10 * time.Minute
+
+func (w *world) Until(cond func() bool) bool { return w.e.WaitUntil(cond, w.e.Now()+longest) }
+func (w *world) Sleep(d time.Duration)       { w.e.Sleep(d) }
+
+func (w *world) Dial(addr net.Addr) (ringtest.Client, error) {
+	p := w.e.Dial(addr.String())
+	if _, err := p.Write(nil); err != nil {
+		return nil, err
+	}
+	return &peer{w.e, p}, nil
+}
+
+func (w *world) Listen() (net.Listener, error) { return w.e.NewListener("tcp", "127.0.0.1:0") }
+func (w *world) UnixPath() string              { return "/run/socket" }
+
+func (w *world) Check() error {
+	for _, e := range append(w.more, w.e) {
+		// Threads that were left behind end when their handlers do.
+		if err := w.e.Advance(time.Second); err != nil {
+			return err
+		}
+		if err := e.Check(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// peer is a Peer that blocks.
+type peer struct {
+	e *mem.Engine
+	*mem.Peer
+}
+
+var errLate = errors.New("nothing happens")
+
+func (p *peer) Write(b []byte) error {
+	for len(b) > 0 {
+		if !p.e.WaitUntil(p.Writable, p.e.Now()+longest) {
+			return errLate
+		}
+		n, err := p.Peer.Write(b)
+		if b = b[n:]; err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (p *peer) Read(b []byte) (int, error) {
+	for {
+		if !p.e.WaitUntil(p.Readable, p.e.Now()+longest) {
+			return 0, errLate
+		}
+		if n, err := p.Peer.Read(b); n > 0 || err != nil {
+			return n, err
+		}
+	}
+}
