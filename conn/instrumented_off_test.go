@@ -1,0 +1,5 @@
+//go:build !race && !invariants
+
+package conn_test
+
+const instrumented = false
