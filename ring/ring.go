@@ -198,8 +198,10 @@ const (
 	MaxSend = 64 << 10
 
 	// MaxRecvAfterPause bounds what Recv may still deliver after PauseRecv,
-	// in bytes: what the kernel had already put into our buffers.
-	MaxRecvAfterPause = 256 << 10
+	// in bytes: what the kernel had put into our buffers before the pause,
+	// and what it puts into those given back since until it hears of it. An
+	// engine's provided buffers hold half of it at most.
+	MaxRecvAfterPause = 2 << 20
 )
 
 // Hint is what the application says about a handler.
