@@ -1,6 +1,6 @@
 module github.com/uringserve/uringserve
 
-go 1.26
+go 1.26.0
 
 require (
 	github.com/valyala/bytebufferpool v1.0.0

@@ -388,3 +388,23 @@ func TestConfigErrors(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// What a handler sees of its request stays while it runs, also when Close did
+// not wait for it.
+func TestViewsOutliveClose(t *testing.T) {
+	begun, release, seen := make(chan bool), make(chan bool), make(chan string)
+	h := app.HandlerFunc(func(req *app.Request, _ *app.Response) {
+		begun <- true
+		<-release
+		seen <- string(req.Path)
+	})
+	s := &uringserve.Server{App: h, Log: quiet}
+	c := dial(t, start(t, s, "127.0.0.1:0")[0])
+	fmt.Fprint(c, "GET /slow HTTP/1.1\r\nHost: h\r\n\r\n")
+	<-begun
+	s.Close()
+	close(release)
+	if got := <-seen; got != "/slow" {
+		t.Errorf("got %q", got)
+	}
+}

@@ -63,6 +63,7 @@ func (c *conn) idle() {
 	}
 	c.burst = 0
 	c.setState(stateIdle)
+	c.resumeIfRoom() // a long body may have filled the buffers
 	if c.l.draining {
 		c.awaitLull()
 		return

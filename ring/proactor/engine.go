@@ -319,10 +319,11 @@ func (e *Engine) handlers() int {
 }
 
 // dispose frees the ports that nothing uses any more. One with operations in
-// flight stays: the kernel may still write to its memory.
+// flight stays: the kernel may still write to its memory. So does one with
+// leased buffers: handlers that Close did not wait for still look at them.
 func (e *Engine) dispose(started bool) {
 	for _, l := range e.loops {
-		if started && !l.stopped.Load() || l.unclean.Load() {
+		if started && !l.stopped.Load() || l.unclean.Load() || l.pool.leased > 0 {
 			continue
 		}
 		e.await(time.Second, func() bool { return l.wakers.Load() == 0 })

@@ -62,7 +62,8 @@ func refused(t *testing.T, args ...string) (printed string, code int) {
 }
 
 // Two hundred connections wait in the accept queue of a stopped process when
-// it is told to end: all are answered.
+// it is told to end: all are answered, and then closed, not reset. Some may be
+// answered before the process has seen its signal, and then do not say close.
 func TestE2EShutdownServesTheQueue(t *testing.T) {
 	onEngines(t, func(t *testing.T, s *server) {
 		const queued = 200
@@ -85,8 +86,15 @@ func TestE2EShutdownServesTheQueue(t *testing.T) {
 		s.signal(syscall.SIGCONT)
 		failed := 0
 		for i, c := range conns {
-			resp, err := http.ReadResponse(bufio.NewReader(c), nil)
-			if err != nil || resp.StatusCode != 200 || !resp.Close {
+			in := bufio.NewReader(c)
+			resp, err := http.ReadResponse(in, nil)
+			if err == nil {
+				_, err = io.Copy(io.Discard, resp.Body)
+			}
+			if err == nil {
+				_, err = io.Copy(io.Discard, in)
+			}
+			if err != nil || resp.StatusCode != 200 {
 				failed++
 				t.Logf("connection %d: %v %v", i, resp, err)
 			}
