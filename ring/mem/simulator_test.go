@@ -91,6 +91,7 @@ func (r *run) options(seed uint64, hog bool) mem.Options {
 		RecvBuf:    1 << (10 + r.random.IntN(8)),
 		SendBuf:    1 << (10 + r.random.IntN(8)),
 		BriefWaits: r.random.IntN(2) == 0,
+		MaxSteps:   400_000, // some take 20,000
 	}
 	if r.random.IntN(8) > 0 {
 		o.Faults = mem.AnyFaults(r.random)
