@@ -28,7 +28,7 @@ func TestPlantedFaults(t *testing.T) {
 			// A fault may also show as a test that does not end.
 			ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute)
 			defer cancel()
-			cmd := exec.CommandContext(ctx, "go", "test", "-count=1", "-timeout", "20s",
+			cmd := exec.CommandContext(ctx, "go", "test", "-count=1",
 				"-tags", "invariants "+tag, "-run", "^TestSimulator$", ".")
 			out, err := cmd.CombinedOutput()
 			switch {

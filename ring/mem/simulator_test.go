@@ -28,7 +28,11 @@ func TestSimulator(t *testing.T) {
 		return
 	}
 	for seed := uint64(1); seed <= uint64(*seedsFlag); seed++ {
-		if _, err := simulate(seed); err != nil {
+		// A fault may also keep a thread from ever giving way.
+		hangs := time.AfterFunc(time.Minute, func() { panic(fmt.Sprintf("seed %d hangs", seed)) })
+		_, err := simulate(seed)
+		hangs.Stop()
+		if err != nil {
 			t.Fatalf("seed %d: %v\nreplay: go test ./ring/mem -run TestSimulator -seed %d", seed, err, seed)
 		}
 	}

@@ -85,14 +85,13 @@ type server struct {
 }
 
 func (s *server) newLoop(l ring.Loop, g *ringtest.Guard) ring.LoopHandler {
-	return &serverLoop{s: s, l: l, g: g, hurry: ringtest.Hurry{Loop: l}}
+	return &serverLoop{s: s, l: l, g: g}
 }
 
 type serverLoop struct {
-	s     *server
-	l     ring.Loop
-	g     *ringtest.Guard
-	hurry ringtest.Hurry
+	s *server
+	l ring.Loop
+	g *ringtest.Guard
 }
 
 func (l *serverLoop) Tick(ring.Instant) ring.Instant { return 0 }
@@ -282,7 +281,6 @@ func (c *serverConn) flush() {
 	b := c.out[:n]
 	c.out = c.out[n:]
 	c.c.Send(b)
-	c.l.hurry.Now()
 	for i := range b {
 		b[i] = 0xEE // Send has copied it
 	}

@@ -40,9 +40,8 @@ type hooks struct {
 
 type loop struct {
 	ring.Loop
-	b     *bench
-	g     *Guard
-	hurry Hurry
+	b *bench
+	g *Guard
 }
 
 // conn is one server connection. Plain fields are the loop's, atomic ones are
@@ -85,7 +84,7 @@ func (b *bench) run() {
 func (b *bench) newLoop(l ring.Loop, g *Guard) ring.LoopHandler {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	own := &loop{Loop: l, b: b, g: g, hurry: Hurry{Loop: l}}
+	own := &loop{Loop: l, b: b, g: g}
 	b.loops = append(b.loops, own)
 	return own
 }
@@ -241,7 +240,6 @@ func (c *conn) flush() {
 	c.Conn.Send(c.out[:n])
 	clear(c.out[:n]) // Send has copied
 	c.out = c.out[n:]
-	c.l.hurry.Now()
 }
 
 // finish closes, once.
