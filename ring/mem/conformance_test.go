@@ -73,7 +73,7 @@ func (w *world) Until(cond func() bool) bool {
 	return true
 }
 
-func (w *world) Sleep(d time.Duration)       { w.e.Sleep(d) }
+func (w *world) Sleep(d time.Duration) { w.e.Sleep(d) }
 
 func (w *world) Dial(addr net.Addr) (ringtest.Client, error) {
 	p := w.e.Dial(addr.String())
