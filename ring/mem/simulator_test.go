@@ -29,7 +29,7 @@ func TestSimulator(t *testing.T) {
 	}
 	for seed := uint64(1); seed <= uint64(*seedsFlag); seed++ {
 		// A fault may also keep a thread from ever giving way.
-		hangs := time.AfterFunc(time.Minute, func() { panic(fmt.Sprintf("seed %d hangs", seed)) })
+		hangs := time.AfterFunc(20*time.Second, func() { panic(fmt.Sprintf("seed %d hangs", seed)) })
 		_, err := simulate(seed)
 		hangs.Stop()
 		if err != nil {
