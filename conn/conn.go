@@ -75,7 +75,7 @@ func (c *conn) refuse(status int) {
 // Recv takes bytes from the peer.
 func (c *conn) Recv(b ring.Buf) {
 	n := len(b.Bytes())
-	c.l.n.bytesIn.Add(uint64(n))
+	c.l.m.bytesIn += uint64(n)
 	switch c.state {
 	case stateIdle, stateHead:
 		c.recvHead(b)

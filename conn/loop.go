@@ -13,6 +13,7 @@ type loop struct {
 	srv *Server
 	rl  ring.Loop
 	n   counters
+	m   tallies
 
 	wheel   wheel
 	conns   []*conn // all that are not closed; conn.index is the place in it
@@ -96,6 +97,7 @@ func (l *loop) drop(c *conn) {
 
 // Tick runs what is due.
 func (l *loop) Tick(now ring.Instant) (next ring.Instant) {
+	l.publish()
 	l.sendHeld()
 	l.watch(now)
 	l.wheel.advance(now, (*conn).expire)

@@ -81,7 +81,7 @@ func (c *conn) sendNow() bool {
 	if c.out != nil && c.sending == 0 {
 		n := c.rc.SendNow(c.out.B[c.outPos:])
 		if n > 0 {
-			c.l.n.bytesOut.Add(uint64(n))
+			c.l.m.bytesOut += uint64(n)
 			c.advanceOut(n)
 		}
 	}
@@ -101,7 +101,7 @@ func (c *conn) advanceOut(n int) {
 func (c *conn) submit(b []byte) {
 	c.rc.Send(b)
 	c.sending = int32(len(b))
-	c.l.n.bytesOut.Add(uint64(len(b)))
+	c.l.m.bytesOut += uint64(len(b))
 	rate := c.l.srv.limits.MinResponseRate
 	if rate.BytesPerSecond == Off || c.s != nil && c.s.opt.NoMinResponseRate {
 		return
@@ -116,7 +116,7 @@ func (c *conn) submit(b []byte) {
 func (c *conn) respondError(status int) {
 	b := c.stage()
 	b.B = h1.AppendError(b.B, status, c.l.date())
-	c.l.n.responses[min(status/100, 5)].Add(1)
+	c.l.m.responses[min(status/100, 5)]++
 }
 
 func (c *conn) dropOut() {

@@ -119,8 +119,7 @@ func (c *conn) admit() bool {
 	}
 	c.stopTimer()
 	c.setState(stateHandling)
-	c.l.n.requests.Add(1)
-	c.l.n.handling.Add(1)
+	c.l.m.requests++
 	s.handling = true
 	s.live.Store(true)
 	if c.flags&flagPeerEnded != 0 {

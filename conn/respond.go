@@ -142,7 +142,7 @@ func (s *stream) appendWhole(dst []byte) []byte {
 	s.must(s.x.SendHead(keep))
 	s.must(s.x.EndResponse())
 	s.resp.Commit()
-	s.l.n.responses[min(s.resp.Status()/100, 5)].Add(1)
+	s.l.m.responses[min(s.resp.Status()/100, 5)]++
 	return out
 }
 

@@ -63,7 +63,7 @@ var timeouts = [NumTimeouts]string{"none", "keep-alive", "request head", "body r
 func (t Timeout) String() string { return timeouts[t] }
 
 // Stats are a Server's counters, summed over its loops. Gauges are marked; all
-// else only grows.
+// else only grows. Requests, responses and bytes may lag by a turn of a loop.
 type Stats struct {
 	Conns       uint64                // connections opened, refused ones not counted
 	Active      int64                 // gauge: connections open now
@@ -87,12 +87,20 @@ type Stats struct {
 	Timeouts    [NumTimeouts]uint64   // by Timeout
 }
 
-// counters are one loop's share of Stats: written on loop, read from anywhere.
+// tallies are what every request counts. On loop, plain numbers; publish shows
+// them to others, so that a request does not pay for each.
+type tallies struct {
+	requests, handled, bytesIn, bytesOut uint64
+	responses                            [6]uint64
+}
+
+// counters are one loop's share of Stats, read from anywhere.
 type counters struct {
-	conns, requests, interim, bytesIn, bytesOut atomic.Uint64
+	conns, interim, logsDropped                 atomic.Uint64
 	panics, exits, broken, aborted, shutAborted atomic.Uint64
-	unread, badLength, badResponse, logsDropped atomic.Uint64
-	handling                                    atomic.Int64
+	unread, badLength, badResponse              atomic.Uint64
+	streamed                                    [6]atomic.Uint64 // responses of which handler code sent the head
+	requests, handled, bytesIn, bytesOut        atomic.Uint64    // published tallies
 	responses                                   [6]atomic.Uint64
 	rejections                                  [h1.NumReasons]atomic.Uint64
 	refusals                                    [NumRefusals]atomic.Uint64
@@ -100,10 +108,22 @@ type counters struct {
 	_                                           [64]byte // no two loops share a line
 }
 
+// publish shows the tallies to Stats. On loop, before the engine waits.
+func (l *loop) publish() {
+	l.n.requests.Store(l.m.requests)
+	l.n.handled.Store(l.m.handled)
+	l.n.bytesIn.Store(l.m.bytesIn)
+	l.n.bytesOut.Store(l.m.bytesOut)
+	for i, n := range l.m.responses {
+		l.n.responses[i].Store(n)
+	}
+}
+
 func (n *counters) addTo(s *Stats) {
 	s.Conns += n.conns.Load()
-	s.Handling += n.handling.Load()
+	handled := n.handled.Load() // before requests, so that the gauge is not negative
 	s.Requests += n.requests.Load()
+	s.Handling += int64(n.requests.Load() - handled)
 	s.Interim += n.interim.Load()
 	s.BytesIn += n.bytesIn.Load()
 	s.BytesOut += n.bytesOut.Load()
@@ -117,6 +137,7 @@ func (n *counters) addTo(s *Stats) {
 	s.BadResponse += n.badResponse.Load()
 	s.LogsDropped += n.logsDropped.Load()
 	addAll(s.Responses[:], n.responses[:])
+	addAll(s.Responses[:], n.streamed[:])
 	addAll(s.Rejections[:], n.rejections[:])
 	addAll(s.Refusals[:], n.refusals[:])
 	addAll(s.Timeouts[:], n.timeouts[:])

@@ -238,7 +238,7 @@ func (s *stream) contain() {
 // Done sends the response, and gives the next request that is here already.
 func (s *stream) Done(o ring.Outcome) ring.Task {
 	c, l := s.c, s.l
-	l.n.handling.Add(-1)
+	l.m.handled++
 	s.end()
 	if c.state.over() {
 		s.logFailure()

@@ -80,7 +80,7 @@ func (s *stream) commit(resp *app.Response) error {
 	s.framing, s.declared = framing, declared
 	s.must(s.x.SendHead(keep))
 	resp.Commit()
-	s.l.n.responses[min(m.Status/100, 5)].Add(1)
+	s.l.n.streamed[min(m.Status/100, 5)].Add(1)
 	return nil
 }
 

@@ -74,10 +74,11 @@ type loop struct {
 	// Waiting:
 	nextTick ring.Instant // 0: never
 	lastTick ring.Instant
-	dirty    bool // callbacks ran since the last Tick
-	briefs   int  // brief waits in a row that brought nothing
-	reaped   int  // completions that the last enter brought
-	away     int  // handlers on goroutines or left behind
+	dirty    bool         // callbacks ran since the last Tick
+	flowing  bool         // the last wait was over soon: the next may be brief
+	sleptAt  ring.Instant // when the last long wait began
+	reaped   int          // completions that the last enter brought
+	away     int          // handlers on goroutines or left behind
 
 	// Connections:
 	slots     slots
@@ -197,13 +198,21 @@ func (l *loop) submit(wait Wait, timeout time.Duration) bool {
 		l.lost = err
 		return false
 	}
-	return l.collect(wait == WaitBrief)
+	all := l.collect()
+	switch wait {
+	case WaitBrief:
+		l.flowing = l.reaped > 0
+	case WaitLong:
+		l.flowing = l.reaped > 0 && l.port.Now().Sub(l.sleptAt) < briefly
+	}
+	return all
 }
 
 // collect reaps everything. A send with Skip has succeeded only when all that
 // was queued has been submitted and all completions have been seen.
-func (l *loop) collect(brief bool) bool {
+func (l *loop) collect() bool {
 	before := len(l.pending)
+	l.reaped = 0
 	l.reap()
 	for tries := 0; l.port.Overflowed() || l.port.Space() < l.capacity; tries++ {
 		if l.port.Overflowed() {
@@ -222,11 +231,6 @@ func (l *loop) collect(brief bool) bool {
 	}
 	l.sendsOver()
 	l.reaped = len(l.pending) - before
-	if l.reaped > 0 {
-		l.briefs = 0
-	} else if brief {
-		l.briefs++
-	}
 	return true
 }
 

@@ -73,19 +73,26 @@ func TestWaits(t *testing.T) {
 	if w := r.p.waits; len(w) != 3 || w[0] <= 0 || w[1] != -1 || w[2] != -1 || r.p.now != due {
 		t.Fatalf("waits %v, until %v of %v", w, r.p.now, due)
 	}
-	// Briefly only while something comes.
+	// Briefly only while something comes soon: at the third wait it does, at
+	// the fourth and the fifth not.
 	r.l.mayBrief = true
-	r.p.data(c.ud(OpRecv, 0), "x", false)
-	r.turn()
-	for i := range 4 {
+	for i, want := range []Wait{WaitLong, WaitLong, WaitLong, WaitBrief, WaitLong} {
 		wait, _ := r.l.plan()
 		r.l.awake()
-		if want := []Wait{WaitBrief, WaitBrief, WaitLong, WaitLong}[i]; wait != want {
+		if wait != want {
 			t.Fatalf("wait %d is %d, want %d", i, wait, want)
 		}
+		if i == 2 {
+			r.p.data(c.ud(OpRecv, 0), "x", true)
+		}
 		r.l.submit(wait, 0)
+		if i == 2 {
+			r.l.readClock()
+			r.l.apply()
+			r.l.callTick()
+		}
 	}
-	r.l.briefs, r.l.away = 0, 1
+	r.l.flowing, r.l.away = true, 1
 	if wait, _ := r.l.plan(); wait == WaitBrief {
 		t.Fatal("a brief wait while a goroutine has work for the loop")
 	}

@@ -36,7 +36,7 @@ func TestSuccessIsToldSoon(t *testing.T) {
 		}
 	}
 	r.p.waits = nil
-	r.l.mayBrief = true
+	r.l.mayBrief, r.l.flowing = true, true
 	c.c.Send(make([]byte, promptBytes-1))
 	if wait, _ := r.l.plan(); wait != WaitBrief {
 		t.Fatalf("wait %v", wait)

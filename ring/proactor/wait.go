@@ -7,9 +7,11 @@ import (
 )
 
 const (
-	// emptyBriefs is how many brief waits in a row may bring nothing before
-	// the loop waits long.
-	emptyBriefs = 2
+	// A brief wait pays if it brings something: one that does not costs a
+	// timer and a second wait. So after one that did not, or a long wait that
+	// took longer than briefly, the loop waits long, until a wait is over
+	// soon again.
+	briefly = 50 * time.Microsecond
 
 	// The success of a send shows by silence, when the wait that submitted it
 	// is over. So a wait that submits sends is short: brief, or sentWithin if
@@ -32,7 +34,7 @@ func (l *loop) plan() (Wait, time.Duration) {
 		return NoWait, 0
 	}
 	due := l.due()
-	if l.mayBrief && l.away == 0 && l.briefs < emptyBriefs {
+	if l.mayBrief && l.away == 0 && l.flowing {
 		if timeout := until(l.now, due); timeout != 0 {
 			return WaitBrief, timeout
 		}
@@ -47,7 +49,8 @@ func (l *loop) plan() (Wait, time.Duration) {
 	}
 	l.armWake()
 	l.publish()
-	timeout := until(l.port.Now(), due)
+	l.sleptAt = l.port.Now()
+	timeout := until(l.sleptAt, due)
 	if len(l.staged) > 0 {
 		if l.reaped < busyBatch {
 			return NoWait, 0
