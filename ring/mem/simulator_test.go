@@ -192,10 +192,7 @@ func (r *run) end() error {
 		return fmt.Errorf("connections stay: %w", err)
 	}
 	if !r.closing {
-		if err := r.e.Advance(time.Second); err != nil {
-			return err
-		}
-		if err := r.e.Check(); err != nil {
+		if err := r.settled(); err != nil {
 			return err
 		}
 		r.e.StopAccept()
@@ -203,11 +200,22 @@ func (r *run) end() error {
 	if left := r.e.Close(time.Minute); left != 0 {
 		return fmt.Errorf("%d handlers left", left)
 	}
-	// Threads that are left behind end when their handlers do.
-	if err := r.e.Advance(time.Second); err != nil {
-		return err
+	return r.settled()
+}
+
+// settled checks, after some time: descriptors are closed a turn later, and
+// threads that are left behind end when their handlers do. Time leaps while a
+// loop is busy, so one second may not be enough.
+func (r *run) settled() (err error) {
+	for range 5 {
+		if err = r.e.Advance(time.Second); err != nil {
+			break
+		}
+		if err = r.e.Check(); err == nil {
+			break
+		}
 	}
-	return r.e.Check()
+	return err
 }
 
 // The same seed gives the same run.
