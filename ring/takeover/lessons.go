@@ -5,7 +5,7 @@ import "sync/atomic"
 // lesson is something learned about a key by a thread that has not got the
 // loop.
 type lesson struct {
-	key  uint64
+	key  uint64 // lessonAsleep: the token of the run
 	kind lessonKind
 	next *lesson
 }
@@ -16,10 +16,12 @@ const (
 	lessonTaken   lessonKind = iota // lost its loop, for no fault of the handler's
 	lessonBlocked                   // its last run lost its loop
 	lessonExits                     // calls runtime.Goexit
+	lessonAsleep                    // was seen asleep in a run that may be over
 )
 
 // lessons wait for the leader. There are never more of them than threads and
-// open runs, because each teller has ended a run before it tells again.
+// open runs, because each teller has ended a run, or seen another one, before
+// it tells again.
 type lessons struct{ head atomic.Pointer[lesson] }
 
 func (s *lessons) waiting() bool { return s.head.Load() != nil }
@@ -44,6 +46,10 @@ func (l *Loop) learn() {
 	}
 	now := l.rt.Now()
 	for n := first; n != nil; n = n.next {
-		l.routes.learn(now, n.key, n.kind)
+		if n.kind != lessonAsleep {
+			l.routes.learn(now, n.key, n.kind)
+		} else if t := l.leader.Load(); t.run == n.key {
+			l.routes.learn(now, t.key, n.kind)
+		}
 	}
 }

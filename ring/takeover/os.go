@@ -13,9 +13,10 @@ type system struct{ start time.Time }
 
 // Go starts f on a locked thread. The thread ends with f: handlers may have
 // changed it.
-func (system) Go(_ string, f func()) {
+func (s system) Go(_ string, f func()) {
 	go func() {
 		runtime.LockOSThread()
+		s.enlist()
 		f()
 	}()
 }

@@ -229,7 +229,7 @@ func (e *route) block(now int64) {
 
 // learn applies a lesson.
 func (r *routes) learn(now int64, key uint64, kind lessonKind) {
-	if kind != lessonExits {
+	if kind == lessonTaken || kind == lessonBlocked {
 		r.spend(now)
 	}
 	if kind == lessonTaken {

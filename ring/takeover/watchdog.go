@@ -54,6 +54,7 @@ type watch struct {
 	word uint64 // as last seen
 	seen int    // looks that found this word, in its handler
 	cpu  int64  // the leader's CPU time at the first of them
+	runs int    // looks in a row that found the loop in one handler or another
 }
 
 func (d *watchdog) init(g *Group) {
@@ -168,11 +169,15 @@ func (d *watchdog) busy() bool {
 func (l *Loop) look(onTime bool) {
 	v, w := l.word.v.Load(), &l.watch
 	if v&stateMask != stateInHandler {
-		w.word, w.seen = v, 0
+		w.word, w.seen, w.runs = v, 0, 0
 		return
 	}
+	w.runs++
 	if v != w.word || w.seen == 0 {
-		*w = watch{word: v, seen: 1, cpu: l.rt.ThreadCPU(l.leader.Load().id)}
+		w.word, w.seen, w.cpu = v, 1, l.rt.ThreadCPU(l.leader.Load().id)
+		if w.runs >= looksEnough {
+			l.lookForSleep(v)
+		}
 		return
 	}
 	w.seen++
@@ -182,6 +187,16 @@ func (l *Loop) look(onTime bool) {
 	}
 	if w.seen >= enough {
 		l.take(v, teaches)
+	}
+}
+
+// lookForSleep is for handlers that block for less than a tick, and so never
+// lose their loop, but together keep it from its work: a loop that is found in
+// a handler look after look teaches which of them sleep.
+func (l *Loop) lookForSleep(token uint64) {
+	t := l.leader.Load()
+	if l.rt.Verdict(t.id, l.watch.cpu) == Asleep && l.word.v.Load() == token {
+		l.lessons.add(lesson{key: token, kind: lessonAsleep})
 	}
 }
 
