@@ -92,6 +92,7 @@ func (l *loop) drop(c *conn) {
 	l.conns[last] = nil
 	l.conns = l.conns[:last]
 	l.wheel.remove(c)
+	l.publish()
 	l.srv.left()
 }
 

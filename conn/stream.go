@@ -241,6 +241,7 @@ func (s *stream) Done(o ring.Outcome) ring.Task {
 	l.m.handled++
 	s.end()
 	if c.state.over() {
+		l.publish() // there may be no turn after this
 		s.logFailure()
 		s.dropSource()
 		l.freeStream(s)
