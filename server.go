@@ -147,7 +147,7 @@ func (s *Server) warn() {
 }
 
 // Wait returns when the server is no more to serve: ErrServerClosed after
-// Shutdown or Close, or why all its loops have failed.
+// Shutdown or Close, or why a loop has failed for good.
 func (s *Server) Wait() error {
 	s.mu.Lock()
 	if s.state < stateOpen {

@@ -3,9 +3,9 @@ package proactor
 import (
 	"errors"
 	"net"
+	"reflect"
 	"testing"
 	"time"
-	"unsafe"
 
 	"github.com/uringserve/uringserve/ring"
 )
@@ -100,7 +100,7 @@ func TestWaits(t *testing.T) {
 
 func TestIdleConnectionIsSmall(t *testing.T) {
 	const most = 150
-	if size := unsafe.Sizeof(conn{}); size > most {
+	if size := reflect.TypeOf(conn{}).Size(); size > most {
 		t.Fatalf("a connection is %d bytes, at most %d wanted", size, most)
 	}
 }
