@@ -69,6 +69,9 @@ func (w *worker) work(stop <-chan struct{}) error {
 		default:
 		}
 		i, began := w.random.IntN(len(ops)), time.Now()
+		if *exchange != "" && ops[i].name != *exchange {
+			continue
+		}
 		if err := ops[i].run(w); err != nil {
 			return fmt.Errorf("worker %d, %s: %w", w.number, ops[i].name, err)
 		}
@@ -284,8 +287,10 @@ func (w *worker) trickled() error {
 
 func (w *worker) readSlowly() error {
 	return w.with(func(p *peer) error {
-		p.SetReadBuffer(32 << 10)
-		return w.read(p, 100_000, func() { time.Sleep(time.Duration(w.random.IntN(3)) * time.Millisecond) }) // a slow client
+		// Not less than a segment of the loopback device: with 32 KiB, one
+		// such connection in some thousands stalls for good, whoever serves.
+		p.SetReadBuffer(128 << 10)
+		return w.read(p, 1_000_000, func() { time.Sleep(time.Duration(w.random.IntN(3)) * time.Millisecond) }) // a slow client
 	})
 }
 

@@ -19,6 +19,7 @@ var (
 	duration = flag.Duration("stress", 3*time.Second, "how long each engine is stressed")
 	seed     = flag.Uint64("stress.seed", 0, "seed of the clients; 0: another one each time")
 	clients  = flag.Int("stress.clients", 32, "how many clients there are at a time")
+	exchange = flag.String("stress.op", "", "the one kind of exchange to have")
 	only     = flag.String("stress.engine", "", "the one engine to stress")
 )
 
