@@ -167,19 +167,19 @@ func (w *worker) pieces(random *rand.Rand, to io.Writer, b []byte) {
 }
 
 func (w *worker) download() error {
-	return w.with(func(p *peer) error { return w.read(p, w.random.Int64N(500_000), func() {}) })
+	return w.with(func(p *peer) error { return w.read(p, w.random.Int64N(500_000), 1, func() {}) })
 }
 
-// read asks for n bytes of content and verifies them; pause is called now and
-// then.
-func (w *worker) read(p *peer, n int64, pause func()) error {
+// read asks for n bytes of content and verifies them, at least so many at a
+// time; pause is called in between.
+func (w *worker) read(p *peer, n int64, least int, pause func()) error {
 	want := pattern{seed: w.random.Uint64() >> 1}
 	io.WriteString(p, get(fmt.Sprintf("/content?n=%d&seed=%d", n, want.seed)))
 	resp, err := http.ReadResponse(p.in, nil)
 	if err != nil {
 		return err
 	}
-	buf := make([]byte, 1+w.random.IntN(20_000))
+	buf := make([]byte, least+w.random.IntN(20_000))
 	for {
 		k, err := resp.Body.Read(buf)
 		for i := range buf[:k] {
@@ -287,10 +287,8 @@ func (w *worker) trickled() error {
 
 func (w *worker) readSlowly() error {
 	return w.with(func(p *peer) error {
-		// Not less than a segment of the loopback device: with 32 KiB, one
-		// such connection in some thousands stalls for good, whoever serves.
 		p.SetReadBuffer(128 << 10)
-		return w.read(p, 1_000_000, func() { time.Sleep(time.Duration(w.random.IntN(3)) * time.Millisecond) }) // a slow client
+		return w.read(p, 1_000_000, 2000, func() { time.Sleep(time.Duration(w.random.IntN(3)) * time.Millisecond) }) // a slow client
 	})
 }
 

@@ -52,7 +52,7 @@ func stress(t *testing.T, engine string) {
 	end := measure(t, s)
 	t.Logf("baseline %+v", base)
 	t.Logf("end      %+v", end)
-	compare(t, base, end)
+	compare(t, s, base, end)
 }
 
 // round lets the clients work for a while.
@@ -118,10 +118,11 @@ func measure(t *testing.T, s *server) (now state) {
 
 // compare allows for threads and pools that a longer round has grown, within
 // bounds that do not depend on how long it was.
-func compare(t *testing.T, base, end state) {
+func compare(t *testing.T, s *server, base, end state) {
 	t.Helper()
 	if end.Conns != 0 || end.Leases != 0 || end.LeftBehind != 0 {
 		t.Errorf("left over: %+v", end)
+		t.Logf("%+v", s.conns.Stats())
 	}
 	if end.Ops > base.Ops+4 {
 		t.Errorf("operations in flight: %d, were %d", end.Ops, base.Ops)
