@@ -91,7 +91,7 @@ func (r *runner) blockingPeers(ctx context.Context, loops int) []peer {
 		peers = append(peers, r.engine(e, loops))
 	}
 	if len(r.cfg.engines) > 0 {
-		peers = append(peers, r.library(r.cfg.engines[0], loops))
+		peers = append(peers, r.embedded(r.cfg.engines[0], loops))
 	}
 	for _, p := range r.others() {
 		if p.name == "net/http" {

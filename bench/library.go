@@ -10,7 +10,7 @@ import (
 // library is a server of this executable on our library, for handlers that our
 // binary does not have. It has a loop per CPU that it is pinned to, and, as
 // our binary sees to itself, one P more.
-func (r *runner) library(spec string, loops int) peer {
+func (r *runner) embedded(spec string, loops int) peer {
 	engine, off := engineName(spec)
 	p := peer{name: engineTitle("library", spec), about: r.commit, env: []string{fmt.Sprintf("GOMAXPROCS=%d", loops+1)},
 		argv: []string{r.self, "peer", "ours-blocking", "-addr", "127.0.0.1:{port}", "-dir", "{dir}", "-engine", engine}}

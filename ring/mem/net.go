@@ -221,7 +221,7 @@ type Listener struct {
 	addr net.Addr
 }
 
-// Accept is not implemented: the error is net.ErrClosed.
+// Accept answers net.ErrClosed: only an engine accepts from a simulated listener.
 func (m *Listener) Accept() (net.Conn, error) { return nil, net.ErrClosed }
 
 // Close gives up the socket.

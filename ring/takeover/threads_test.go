@@ -39,7 +39,7 @@ func TestThreads(t *testing.T) {
 		}
 		kinds := []func(r ring.Run){
 			func(ring.Run) {},
-			func(ring.Run) { time.Sleep(3 * time.Millisecond) },
+			func(ring.Run) { time.Sleep(3 * time.Millisecond) }, // blocking is what is tested
 			func(ring.Run) { spin(3 * time.Millisecond) },
 			func(ring.Run) { runtime.Goexit() },
 			func(r ring.Run) { enter(r); enter(r) },
@@ -102,7 +102,7 @@ func TestThreads(t *testing.T) {
 // leader's start; one to two ticks, and waking a thread.
 func TestTakeoverLatency(t *testing.T) {
 	t.Run("sleeps", func(t *testing.T) {
-		takeoverLatency(t, func() { time.Sleep(16 * time.Millisecond) })
+		takeoverLatency(t, func() { time.Sleep(16 * time.Millisecond) }) // blocking is what is tested
 	})
 	t.Run("spins", func(t *testing.T) {
 		if runtime.GOMAXPROCS(0) < 2 {
@@ -165,13 +165,13 @@ func TestRouteIsLearned(t *testing.T) {
 	}
 	for range 25 {
 		do(fast, func(ring.Run) {})
-		do(slow, func(ring.Run) { time.Sleep(10 * time.Millisecond) })
+		do(slow, func(ring.Run) { time.Sleep(10 * time.Millisecond) }) // blocking is what is tested
 		do(exits, func(ring.Run) { runtime.Goexit() })
 		do(hands, func(r ring.Run) {
 			if r.Enter() {
 				r.HandOver()
 			}
-			time.Sleep(10 * time.Millisecond)
+			time.Sleep(10 * time.Millisecond) // blocking is what is tested
 		})
 		do(fast, func(ring.Run) {})
 	}
@@ -201,7 +201,7 @@ func TestWatchdogParks(t *testing.T) {
 	for range 3 {
 		before := s.l.Stats().Takeovers
 		for i := uint64(1); s.l.Stats().Takeovers == before; i++ {
-			<-s.do(i, ring.HintInline, func(ring.Run) { time.Sleep(10 * time.Millisecond) }).over
+			<-s.do(i, ring.HintInline, func(ring.Run) { time.Sleep(10 * time.Millisecond) }).over // blocking is what is tested
 		}
 		// It parks some ticks after the loop has become idle.
 		ticks := g.Ticks()
