@@ -20,6 +20,7 @@ const module = "github.com/uringserve/uringserve"
 const (
 	sysUnix    = "golang.org/x/sys/unix"
 	byteBuffer = "github.com/valyala/bytebufferpool"
+	fsNotify   = "github.com/fsnotify/fsnotify"
 )
 
 // arrows are who may import whom, besides the standard library: all that
@@ -35,15 +36,18 @@ var arrows = map[string][]string{
 	"h1":                   {"app/field"},
 	"ring":                 {},
 	"ring/auto":            {"ring", "ring/iouring", "ring/netengine", "ring/takeover", "ring/uring", sysUnix},
-	"ring/iouring":         {"ring", sysUnix},
+	"ring/epoll":           {"ring", "ring/proactor", "ring/system", "ring/takeover", sysUnix},
+	"ring/iouring":         {"ring", "ring/system", sysUnix},
 	"ring/mem":             {"ring", "ring/proactor", "ring/takeover", "ring/takeover/sched"},
 	"ring/netengine":       {"ring"},
 	"ring/proactor":        {"ring", "ring/takeover"},
 	"ring/ringtest":        {"ring"},
 	"ring/ringtest/denied": {sysUnix},
+	"ring/system":          {"ring", "ring/proactor", sysUnix},
 	"ring/takeover":        {"ring", sysUnix},
 	"ring/takeover/sched":  {"ring/takeover"},
-	"ring/uring":           {"ring", "ring/iouring", "ring/proactor", "ring/takeover", sysUnix},
+	"ring/uring":           {"ring", "ring/iouring", "ring/proactor", "ring/system", "ring/takeover", sysUnix},
+	"tls":                  {byteBuffer, fsNotify},
 }
 
 // sansIO are the packages that neither open a socket, nor start a goroutine,
@@ -56,6 +60,7 @@ var (
 		"h1":        {"net", "os", "sync", "time", "syscall", "net/http"},
 		"conn":      {"os", "syscall", "net/http", "runtime"},
 		"ring":      {"os", "syscall"},
+		"tls":       {"net/http", "syscall"},
 	}
 	// clockless packages are told the time: a clock of their own would escape
 	// tests that fake it.
@@ -280,7 +285,7 @@ func TestDependencies(t *testing.T) {
 	if err != nil {
 		t.Fatalf("go list: %v", err)
 	}
-	allowed := []string{module, "golang.org/x/sys", "github.com/valyala/bytebufferpool"}
+	allowed := []string{module, "golang.org/x/sys", byteBuffer, fsNotify}
 	for line := range strings.Lines(string(out)) {
 		if name := strings.Fields(line)[0]; !slices.Contains(allowed, name) {
 			t.Errorf("the core module depends on %s", name)

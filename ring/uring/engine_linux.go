@@ -6,6 +6,7 @@ import (
 	"github.com/uringserve/uringserve/ring"
 	"github.com/uringserve/uringserve/ring/iouring"
 	"github.com/uringserve/uringserve/ring/proactor"
+	"github.com/uringserve/uringserve/ring/system"
 )
 
 // New makes the engine: rings, buffers and probes, no thread yet. An error is
@@ -20,14 +21,14 @@ func New(o Options) (ring.Engine, error) {
 	}
 	o = o.withDefaults()
 	if o.Loops < 1 {
-		o.Loops = CPUs()
+		o.Loops = system.CPUs()
 	}
 	c := portConfig{Options: o, start: time.Now(), showsSends: !works(features, iouring.FeatureSkipSends)}
 	e, err := proactor.New(proactor.Config{
 		Name:     Name,
 		Loops:    o.Loops,
 		NewPort:  func(int) (proactor.Port, error) { return newPort(c) },
-		Sockets:  &Sockets{},
+		Sockets:  &system.Sockets{},
 		Takeover: o.Takeover,
 		Lost:     o.Lost,
 	})

@@ -20,6 +20,3 @@ func Probe() Report {
 		Err:    errors.ErrUnsupported,
 	}}
 }
-
-// CPUs is how many CPUs this process may use.
-func CPUs() int { return runtime.NumCPU() }

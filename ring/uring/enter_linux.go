@@ -39,14 +39,13 @@ func (p *Port) Enter(wait proactor.Wait, timeout time.Duration) error {
 			timeout = briefWait
 		}
 	}
-	p.wake.sleeping.Store(true)
 	var err error
-	if p.wake.woken.Load() {
-		err = p.enter(0, 0, iouring.Raw)
-	} else {
+	if p.wake.Sleep() {
 		err = p.enter(1, timeout, mode)
+	} else {
+		err = p.enter(0, 0, iouring.Raw)
 	}
-	p.wake.sleeping.Store(false)
+	p.wake.Awake()
 	return err
 }
 
@@ -71,8 +70,8 @@ func (p *Port) Overflowed() bool { return p.held || p.ring.Overflowed() }
 // Reap implements proactor.Port.
 func (p *Port) Reap(out []proactor.Completion) int {
 	n := 0
-	if len(out) > 0 && p.wake.take() {
-		out[0] = proactor.Completion{UserData: p.wake.ud, Res: unix.POLLIN, More: true}
+	if len(out) > 0 && p.wakeArmed && p.wake.Take() {
+		out[0] = proactor.Completion{UserData: p.wakeUD, Res: unix.POLLIN, More: true}
 		n = 1
 	}
 	if len(p.local) > 0 {
@@ -98,7 +97,7 @@ func (p *Port) Reap(out []proactor.Completion) int {
 		}
 		if cqe.HasBuffer() {
 			c.HasBuf, c.Buf = true, uint32(cqe.BufferID())
-			p.taken(c.Buf)
+			p.buffers.Taken(c.Buf)
 		}
 		out[n] = c
 		n++
@@ -119,7 +118,7 @@ func (p *Port) special(cqe iouring.CQE, c proactor.Completion) (proactor.Complet
 		return p.polled(cqe)
 	case proactor.OpWake:
 		if c.Res >= 0 {
-			p.wake.drain()
+			p.wake.Drain()
 		}
 		// A wake is shown by its flag, once, whichever arms it fired. The
 		// end of an arm is shown.

@@ -11,6 +11,7 @@ import (
 
 	"github.com/uringserve/uringserve/ring/iouring"
 	"github.com/uringserve/uringserve/ring/proactor"
+	"github.com/uringserve/uringserve/ring/system"
 )
 
 // A completion queue of 8 for 40 connections: the kernel keeps what does not
@@ -180,7 +181,7 @@ func TestPartOfTheQueueIsTaken(t *testing.T) {
 // again, and no connection is lost.
 func TestNoDescriptorForAnAccept(t *testing.T) {
 	p := newTestPort(t, Options{})
-	var s Sockets
+	var s system.Sockets
 	fds, addr := listen(t, &s, "tcp", "127.0.0.1:0", 1)
 	defer closeListeners(&s, fds)
 	var peers []net.Conn

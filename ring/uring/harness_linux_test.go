@@ -2,6 +2,7 @@ package uring
 
 import (
 	"net"
+	"os"
 	"runtime"
 	"testing"
 	"time"
@@ -9,6 +10,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/uringserve/uringserve/ring/proactor"
+	"github.com/uringserve/uringserve/ring/system"
 )
 
 // testPort is a Port driven by hand on the test's own, locked thread.
@@ -107,7 +109,7 @@ func socketpair(t testing.TB) (a, b int) {
 // tcpPair returns a server-side descriptor, the test's to close, and its peer.
 func tcpPair(t testing.TB) (fd int, peer *net.TCPConn) {
 	t.Helper()
-	var s Sockets
+	var s system.Sockets
 	fds, addr, err := s.Listen("tcp", "127.0.0.1:0", 1)
 	if err != nil {
 		t.Fatal(err)
@@ -130,4 +132,40 @@ func write(t testing.TB, fd int, b []byte) {
 	if n, err := unix.Write(fd, b); err != nil || n != len(b) {
 		t.Fatalf("write: %d, %v", n, err)
 	}
+}
+
+func closeAll(fds []int) {
+	for _, fd := range fds {
+		_ = unix.Close(fd)
+	}
+}
+
+func listen(t *testing.T, s *system.Sockets, network, address string, loops int) ([]int, net.Addr) {
+	t.Helper()
+	fds, addr, err := s.Listen(network, address, loops)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return fds, addr
+}
+
+func closeListeners(s *system.Sockets, fds []int) {
+	for _, fd := range fds {
+		s.CloseListener(fd)
+	}
+}
+
+func openFDs(t *testing.T) int {
+	t.Helper()
+	// The first socket of package net opens descriptors for ever.
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	l.Close()
+	d, err := os.ReadDir("/proc/self/fd")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return len(d)
 }

@@ -11,6 +11,7 @@ import (
 	"github.com/uringserve/uringserve/ring"
 	"github.com/uringserve/uringserve/ring/iouring"
 	"github.com/uringserve/uringserve/ring/proactor"
+	"github.com/uringserve/uringserve/ring/system"
 )
 
 // Port is one loop's io_uring. See proactor.Port for what its methods promise;
@@ -36,16 +37,15 @@ type Port struct {
 	showsSends bool
 	sends      []skippedSend
 
-	wake wake
+	wake      system.Wake
+	wakeArmed bool
+	wakeUD    proactor.UserData // of the newest arm
 
 	// Memory, off-heap.
-	buffers    []byte
-	bufferSize int
-	given      []bool // by buffer id: the kernel has it
-	givenCount int
-	provided   int
-	arena      []byte
-	rest       *rest
+	mem     []byte // of buffers
+	buffers system.Buffers
+	arena   []byte
+	rest    *system.Rest
 
 	// Immutable.
 	start     time.Time
@@ -58,12 +58,18 @@ var _ proactor.Port = (*Port)(nil)
 const bufferGroup = 1
 
 type lateOp struct {
-	fd  int
-	how int // SHUT_WR, SHUT_RDWR or lateClose
-	ud  proactor.UserData
+	fd   int
+	call lateCall
+	ud   proactor.UserData
 }
 
-const lateClose = -1
+type lateCall uint8
+
+const (
+	lateFin      lateCall = iota // shutdown of sending
+	lateShutdown                 // of both directions
+	lateClose
+)
 
 type skippedSend struct {
 	ud proactor.UserData
@@ -81,14 +87,10 @@ type portConfig struct {
 // denies what it needs.
 func newPort(c portConfig) (p *Port, err error) {
 	p = &Port{
-		bufferSize: c.BufferSize,
-		provided:   c.Provided,
-		given:      make([]bool, c.Provided+c.Reserve),
 		hangups:    make(map[proactor.UserData]hangup),
 		showsSends: c.showsSends,
 		start:      c.start,
 	}
-	p.wake.fd = -1
 	defer func() {
 		if err != nil {
 			p.Dispose()
@@ -100,16 +102,20 @@ func newPort(c portConfig) (p *Port, err error) {
 	}
 	p.lateLimit = int(p.ring.Params().SQEntries)
 	p.late = make([]lateOp, 0, p.lateLimit)
-	if p.buffers, err = iouring.Map(len(p.given) * c.BufferSize); err != nil {
+	if p.mem, err = system.Map((c.Provided + c.Reserve) * c.BufferSize); err != nil {
 		return p, fmt.Errorf("uring: mapping receive buffers: %w", err)
 	}
-	if p.arena, err = iouring.Map(c.ArenaBytes); err != nil {
+	p.buffers = system.NewBuffers(p.mem, c.BufferSize, c.Provided)
+	if p.arena, err = system.Map(c.ArenaBytes); err != nil {
 		return p, fmt.Errorf("uring: mapping the send arena: %w", err)
 	}
-	if p.rest, err = newRest(c.RestBytes); err != nil {
-		return p, err
+	if p.rest, err = system.NewRest(c.RestBytes); err != nil {
+		return p, fmt.Errorf("uring: %w", err)
 	}
-	return p, p.wake.open()
+	if err = p.wake.Open(); err != nil {
+		return p, fmt.Errorf("uring: %w", err)
+	}
+	return p, nil
 }
 
 // openRing makes the ring and its ring of buffers, smaller ones if there is
@@ -176,11 +182,11 @@ func (p *Port) Cancel(target, ud proactor.UserData) {
 
 // Shutdown implements proactor.Port.
 func (p *Port) Shutdown(fd int, both bool, ud proactor.UserData) {
-	how := unix.SHUT_WR
+	call := lateFin
 	if both {
-		how = unix.SHUT_RDWR
+		call = lateShutdown
 	}
-	p.addLate(lateOp{fd, how, ud})
+	p.addLate(lateOp{fd, call, ud})
 }
 
 // Close implements proactor.Port.
@@ -204,11 +210,11 @@ func (p *Port) addLate(op lateOp) {
 // runLate makes the late system calls. None of them waits.
 func (p *Port) runLate() {
 	for _, op := range p.late {
-		var errno unix.Errno
-		if op.how == lateClose {
-			_, _, errno = unix.RawSyscall(unix.SYS_CLOSE, uintptr(op.fd), 0, 0)
+		var errno proactor.Errno
+		if op.call == lateClose {
+			errno = system.Close(op.fd)
 		} else {
-			errno = shutdown(op.fd, op.how)
+			errno = system.Shutdown(op.fd, op.call == lateShutdown)
 		}
 		if errno != 0 {
 			p.local = append(p.local, proactor.Completion{UserData: op.ud, Res: -int32(errno)})
@@ -223,61 +229,40 @@ func (p *Port) Space() int {
 }
 
 // ResetOnClose implements proactor.Port.
-func (p *Port) ResetOnClose(fd int) {
-	// A socket that has no such option is closed as it is.
-	_ = unix.SetsockoptLinger(fd, unix.SOL_SOCKET, unix.SO_LINGER, &unix.Linger{Onoff: 1})
+func (p *Port) ResetOnClose(fd int) { system.ResetOnClose(fd) }
+
+// SendNow implements proactor.Port. b may be on the Go heap.
+func (p *Port) SendNow(fd int, b []byte) (int, proactor.Errno) { return system.Send(fd, b) }
+
+// ArmWake implements proactor.Port.
+func (p *Port) ArmWake(ud proactor.UserData) {
+	p.sqe(ud).PrepPollMultishot(p.wake.FD(), unix.POLLIN)
+	p.wakeArmed, p.wakeUD = true, ud
 }
+
+// Wake implements proactor.Port.
+func (p *Port) Wake() { p.wake.Signal() }
 
 // Buffer implements proactor.Port.
-func (p *Port) Buffer(id uint32) []byte {
-	off := int(id) * p.bufferSize
-	return p.buffers[off : off+p.bufferSize : off+p.bufferSize]
-}
+func (p *Port) Buffer(id uint32) []byte { return p.buffers.At(id) }
 
 // Provide implements proactor.Port.
-func (p *Port) Provide(id uint32) {
-	if p.given[id] {
-		panic("BUG: uring: buffer provided twice")
-	}
-	if p.givenCount == p.provided {
-		panic("BUG: uring: more buffers provided than Provided")
-	}
-	p.given[id] = true
-	p.givenCount++
-	b := p.Buffer(id)
-	if invariants {
-		poison(b)
-	}
-	p.bufs.Provide(b, uint16(id))
-}
-
-// poison makes a use of returned bytes show.
-func poison(b []byte) {
-	for i := range b {
-		b[i] = 0xDB
-	}
-}
-
-// taken notes that the kernel gave a buffer to the loop.
-func (p *Port) taken(id uint32) {
-	p.given[id] = false
-	p.givenCount--
-}
+func (p *Port) Provide(id uint32) { p.bufs.Provide(p.buffers.Give(id), uint16(id)) }
 
 // Buffers implements proactor.Port.
-func (p *Port) Buffers() int { return len(p.given) }
+func (p *Port) Buffers() int { return p.buffers.Len() }
 
 // Provided implements proactor.Port.
-func (p *Port) Provided() int { return p.provided }
+func (p *Port) Provided() int { return p.buffers.Limit() }
 
 // SendArena implements proactor.Port.
 func (p *Port) SendArena() []byte { return p.arena }
 
 // Allocate implements proactor.Port.
-func (p *Port) Allocate(n int) []byte { return p.rest.allocate(n) }
+func (p *Port) Allocate(n int) []byte { return p.rest.Allocate(n) }
 
 // Free implements proactor.Port.
-func (p *Port) Free(b []byte) { p.rest.free(b) }
+func (p *Port) Free(b []byte) { p.rest.Free(b) }
 
 // ThreadBound implements proactor.Port: completions of an operation run on the
 // thread that submitted it.
@@ -291,7 +276,7 @@ func (p *Port) Wall() time.Time { return time.Now() }
 
 // Dispose implements proactor.Port.
 func (p *Port) Dispose() {
-	p.wake.close()
+	p.wake.Close()
 	if p.ring != nil {
 		// Only polls may be in flight, and they touch no memory; should
 		// anything else be, it must not outlive its buffers.
@@ -305,12 +290,12 @@ func (p *Port) Dispose() {
 		p.ring.Close()
 		p.ring = nil
 	}
-	for _, m := range [...][]byte{p.buffers, p.arena} {
-		iouring.Unmap(m)
+	for _, m := range [...][]byte{p.mem, p.arena} {
+		system.Unmap(m)
 	}
-	p.buffers, p.arena = nil, nil
+	p.mem, p.arena = nil, nil
 	if p.rest != nil {
-		p.rest.dispose()
+		p.rest.Dispose()
 		p.rest = nil
 	}
 }

@@ -3,20 +3,19 @@ package uring
 import (
 	"bytes"
 	"net"
-	"runtime"
-	"sync"
-	"sync/atomic"
+	"path/filepath"
 	"testing"
 
 	"golang.org/x/sys/unix"
 
 	"github.com/uringserve/uringserve/ring/proactor"
+	"github.com/uringserve/uringserve/ring/system"
 )
 
 func TestAcceptAndRecv(t *testing.T) {
 	p := newTestPort(t, Options{})
 	p.provideAll()
-	var s Sockets
+	var s system.Sockets
 	fds, addr, err := s.Listen("tcp", "127.0.0.1:0", 1)
 	if err != nil {
 		t.Fatal(err)
@@ -312,47 +311,6 @@ func TestWake(t *testing.T) {
 	p.quiet("one completion for each")
 }
 
-// Whoever wakes a port that is gone must not write to a descriptor that has
-// become another's.
-func TestWakeAfterDispose(t *testing.T) {
-	p := newTestPort(t, Options{})
-	p.wake.sleeping.Store(true)
-	fd := p.wake.fd
-	var wakers sync.WaitGroup
-	var stop atomic.Bool
-	for range 2 {
-		wakers.Go(func() {
-			for !stop.Load() {
-				p.wake.woken.Store(false)
-				p.Wake()
-			}
-		})
-	}
-	runtime.Gosched()
-	p.wake.close()
-	// The lowest free number: fd again, or one below it.
-	var pipe [2]int
-	if err := unix.Pipe2(pipe[:], unix.O_NONBLOCK); err != nil {
-		t.Fatal(err)
-	}
-	defer closeAll(pipe[:])
-	for pipe[1] < fd {
-		d, err := unix.Dup(pipe[1])
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer closeAll([]int{pipe[1]})
-		pipe[1] = d
-	}
-	p.Wake()
-	stop.Store(true)
-	wakers.Wait()
-	var b [8]byte
-	if n, err := unix.Read(pipe[0], b[:]); err != unix.EAGAIN {
-		t.Errorf("a wake wrote to another descriptor: %d, %v", n, err)
-	}
-}
-
 func TestSendNow(t *testing.T) {
 	p := newTestPort(t, Options{})
 	a, b := socketpair(t)
@@ -385,56 +343,43 @@ func TestResetOnClose(t *testing.T) {
 	}
 }
 
-func TestRestIsBounded(t *testing.T) {
-	p := newTestPort(t, Options{RestBytes: 2 * slabSize})
-	for _, n := range []int{1, minBlock - 1, minBlock, minBlock + 1, slabSize - 1, slabSize} {
-		b := p.Allocate(n)
-		if len(b) != n {
-			t.Fatalf("Allocate(%d) has %d bytes", n, len(b))
-		}
-		p.Free(b)
-	}
-	if p.Allocate(slabSize+1) != nil || p.Allocate(0) != nil {
-		t.Error("sizes out of range were given memory")
-	}
-	var all [][]byte
-	for b := p.Allocate(minBlock); b != nil; b = p.Allocate(minBlock) {
-		for i := range b {
-			b[i] = byte(len(all))
-		}
-		all = append(all, b)
-	}
-	if len(all) != 2*slabSize/minBlock {
-		t.Fatalf("%d blocks, want %d", len(all), 2*slabSize/minBlock)
-	}
-	for i, b := range all {
-		if b[0] != byte(i) || b[len(b)-1] != byte(i) {
-			t.Fatal("blocks overlap")
-		}
-		p.Free(b)
-	}
-	if b := p.Allocate(slabSize); b == nil {
-		t.Error("freed blocks do not serve another size")
-	}
-	defer func() {
-		if recover() == nil {
-			t.Error("a block was freed twice")
-		}
-	}()
-	p.Free(all[0])
-}
-
-func TestBufferProvidedTwice(t *testing.T) {
-	p := newTestPort(t, Options{})
-	p.Provide(1)
-	defer func() {
-		if recover() == nil {
-			t.Error("it was taken")
-		}
-	}()
-	p.Provide(1)
-}
-
 func isReset(err error) bool {
 	return bytes.Contains([]byte(err.Error()), []byte("reset"))
+}
+
+// Multishot accepts work on non-blocking, on shared and on adopted sockets.
+func TestMultishotAcceptOnSharedSockets(t *testing.T) {
+	p := newTestPort(t, Options{})
+	var s system.Sockets
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	adopted, addr, err := s.Adopt(l, 2)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer closeListeners(&s, adopted)
+	path := filepath.Join(t.TempDir(), "s")
+	shared, _ := listen(t, &s, "unix", path, 2)
+	defer closeListeners(&s, shared)
+	for i, fd := range append(adopted, shared...) {
+		p.Accept(fd, ud(proactor.OpAccept, uint32(i)))
+	}
+	p.enter(proactor.NoWait, 0)
+	for _, to := range [][2]string{{"tcp", addr.String()}, {"unix", path}} {
+		for range 6 {
+			c, err := net.Dial(to[0], to[1])
+			if err != nil {
+				t.Fatal(err)
+			}
+			got := p.next()
+			if got.Res < 0 || !got.More {
+				t.Fatalf("accept: %+v", got)
+			}
+			unix.Close(int(got.Res))
+			c.Close()
+			p.quiet("one loop gets it")
+		}
+	}
 }

@@ -1,5 +1,5 @@
 //go:build invariants
 
-package uring
+package system
 
 const invariants = true

@@ -1,4 +1,4 @@
-package uring
+package system
 
 import (
 	"errors"
@@ -357,42 +357,5 @@ func TestNotAdoptable(t *testing.T) {
 	}
 	if err := p.SetDeadline(time.Now()); err != nil {
 		t.Errorf("it was touched: %v", err)
-	}
-}
-
-// Multishot accepts work on non-blocking, on shared and on adopted sockets.
-func TestMultishotAcceptOnSharedSockets(t *testing.T) {
-	p := newTestPort(t, Options{})
-	var s Sockets
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	adopted, addr, err := s.Adopt(l, 2)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer closeListeners(&s, adopted)
-	path := filepath.Join(t.TempDir(), "s")
-	shared, _ := listen(t, &s, "unix", path, 2)
-	defer closeListeners(&s, shared)
-	for i, fd := range append(adopted, shared...) {
-		p.Accept(fd, ud(proactor.OpAccept, uint32(i)))
-	}
-	p.enter(proactor.NoWait, 0)
-	for _, to := range [][2]string{{"tcp", addr.String()}, {"unix", path}} {
-		for range 6 {
-			c, err := net.Dial(to[0], to[1])
-			if err != nil {
-				t.Fatal(err)
-			}
-			got := p.next()
-			if got.Res < 0 || !got.More {
-				t.Fatalf("accept: %+v", got)
-			}
-			unix.Close(int(got.Res))
-			c.Close()
-			p.quiet("one loop gets it")
-		}
 	}
 }

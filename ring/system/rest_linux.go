@@ -1,4 +1,4 @@
-package uring
+package system
 
 import (
 	"fmt"
@@ -8,14 +8,13 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/uringserve/uringserve/ring"
-	"github.com/uringserve/uringserve/ring/iouring"
 )
 
-// rest is the off-heap memory of sends that did not finish at once: slabs of
+// Rest is the off-heap memory of sends that did not finish at once: slabs of
 // ring.MaxSend bytes, each cut into blocks of one size. Address space is
 // reserved once; pages of slabs that fall empty go back to the system beyond a
 // small stock. Owned by the loop.
-type rest struct {
+type Rest struct {
 	mem   []byte
 	slabs []slab
 	// partial holds, per class, slabs with a free block; full and empty slabs
@@ -42,13 +41,15 @@ type slab struct {
 // slabList is a doubly linked list by index; -1 ends it.
 type slabList struct{ first int32 }
 
-func newRest(bytes int) (*rest, error) {
+// NewRest reserves address space for bytes, rounded down to whole slabs of
+// ring.MaxSend; pages cost nothing before they are touched.
+func NewRest(bytes int) (*Rest, error) {
 	n := bytes / slabSize
-	mem, err := iouring.Map(n * slabSize)
+	mem, err := Map(n * slabSize)
 	if err != nil {
-		return nil, fmt.Errorf("uring: mapping memory for sends: %w", err)
+		return nil, fmt.Errorf("mapping memory for sends: %w", err)
 	}
-	r := &rest{mem: mem, slabs: make([]slab, n), empty: make([]int32, 0, n)}
+	r := &Rest{mem: mem, slabs: make([]slab, n), empty: make([]int32, 0, n)}
 	for i := n - 1; i >= 0; i-- {
 		r.empty = append(r.empty, int32(i))
 	}
@@ -58,8 +59,9 @@ func newRest(bytes int) (*rest, error) {
 	return r, nil
 }
 
-// allocate returns n bytes, or nil if n > slabSize or none are left.
-func (r *rest) allocate(n int) []byte {
+// Allocate returns n bytes, or nil if n is not 1 … ring.MaxSend or none are
+// left.
+func (r *Rest) Allocate(n int) []byte {
 	if n < 1 || n > slabSize {
 		return nil
 	}
@@ -81,18 +83,18 @@ func (r *rest) allocate(n int) []byte {
 	return r.mem[off : off+n : off+blockSize(class)]
 }
 
-// free takes back what allocate returned, from its first byte on.
-func (r *rest) free(b []byte) {
+// Free takes back what Allocate returned, from its first byte on.
+func (r *Rest) Free(b []byte) {
 	// SAFETY: only the difference of two addresses of one mapping is used.
 	off := uintptr(unsafe.Pointer(unsafe.SliceData(b))) - uintptr(unsafe.Pointer(unsafe.SliceData(r.mem)))
 	if off >= uintptr(len(r.mem)) {
-		panic("BUG: uring: freeing memory that was not allocated")
+		panic("BUG: system: freeing memory that was not allocated")
 	}
 	i := int32(off / slabSize)
 	s := &r.slabs[i]
 	bit := int(off%slabSize) / blockSize(s.class)
 	if s.used&(1<<bit) == 0 || int(off%slabSize)%blockSize(s.class) != 0 {
-		panic("BUG: uring: freeing memory that is not allocated")
+		panic("BUG: system: freeing memory that is not allocated")
 	}
 	if s.used == fullMask(s.class) {
 		r.link(i)
@@ -104,7 +106,7 @@ func (r *rest) free(b []byte) {
 	}
 }
 
-func (r *rest) takeEmpty(class uint8) int32 {
+func (r *Rest) takeEmpty(class uint8) int32 {
 	i := r.empty[len(r.empty)-1]
 	r.empty = r.empty[:len(r.empty)-1]
 	s := &r.slabs[i]
@@ -116,7 +118,7 @@ func (r *rest) takeEmpty(class uint8) int32 {
 	return i
 }
 
-func (r *rest) giveEmpty(i int32) {
+func (r *Rest) giveEmpty(i int32) {
 	if r.warm < maxWarmSlabs {
 		r.warm++
 	} else {
@@ -128,7 +130,7 @@ func (r *rest) giveEmpty(i int32) {
 	r.empty = append(r.empty, i)
 }
 
-func (r *rest) link(i int32) {
+func (r *Rest) link(i int32) {
 	s, l := &r.slabs[i], &r.partial[r.slabs[i].class]
 	s.prev, s.next = -1, l.first
 	if l.first >= 0 {
@@ -137,7 +139,7 @@ func (r *rest) link(i int32) {
 	l.first = i
 }
 
-func (r *rest) unlink(i int32) {
+func (r *Rest) unlink(i int32) {
 	s := &r.slabs[i]
 	if s.prev >= 0 {
 		r.slabs[s.prev].next = s.next
@@ -149,8 +151,9 @@ func (r *rest) unlink(i int32) {
 	}
 }
 
-func (r *rest) dispose() {
-	iouring.Unmap(r.mem)
+// Dispose gives the memory back. Nothing may use it any more.
+func (r *Rest) Dispose() {
+	Unmap(r.mem)
 	r.mem = nil
 }
 
