@@ -110,6 +110,14 @@ type SyncCancelReg struct {
 	_       [3]uint64
 }
 
+// Restriction is struct io_uring_restriction: 16 bytes.
+type Restriction struct {
+	Opcode uint16 // restriction…
+	Value  uint8  // an opcode of registrations or of submissions, or SQE…
+	_      uint8
+	_      [3]uint32
+}
+
 // Opcodes.
 const (
 	OpNop         = 0
@@ -176,9 +184,18 @@ const (
 
 // Register operations.
 const (
-	registerPbufRing   = 22
-	unregisterPbufRing = 23
-	registerSyncCancel = 24
+	registerRestrictions = 11
+	registerEnableRings  = 12
+	registerPbufRing     = 22
+	unregisterPbufRing   = 23
+	registerSyncCancel   = 24
+)
+
+// Kinds of Restriction.
+const (
+	restrictionRegisterOp      = 0
+	restrictionSQEOp           = 1
+	restrictionSQEFlagsAllowed = 2
 )
 
 // Offsets for mmap of the ring's parts.

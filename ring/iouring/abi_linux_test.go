@@ -11,6 +11,7 @@ func TestLayout(t *testing.T) {
 	var p Params
 	var reg BufReg
 	var sync SyncCancelReg
+	var restriction Restriction
 	for _, tt := range []struct {
 		name      string
 		got, want uintptr
@@ -40,6 +41,8 @@ func TestLayout(t *testing.T) {
 		{"BufEntry", unsafe.Sizeof(BufEntry{}), 16},
 		{"SyncCancelReg", unsafe.Sizeof(SyncCancelReg{}), 64},
 		{"SyncCancelReg.Timeout", unsafe.Offsetof(sync.Timeout), 16},
+		{"Restriction", unsafe.Sizeof(Restriction{}), 16},
+		{"Restriction.Value", unsafe.Offsetof(restriction.Value), 2},
 	} {
 		if tt.got != tt.want {
 			t.Errorf("%s is %d, the kernel's is %d", tt.name, tt.got, tt.want)

@@ -16,6 +16,9 @@
 //	cqe, ok := r.PeekCQE()
 //	r.AdvanceCQ(1)
 //
+// A ring can do what a server does with sockets and nothing else: the kernel
+// denies other operations for good (Ring.Unrestricted says where it does not).
+//
 // Versions are never parsed: Setup goes down a ladder of flags until the
 // kernel accepts them, and Probe tries each behaviour on real sockets.
 package iouring

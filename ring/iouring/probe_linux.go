@@ -13,6 +13,9 @@ import (
 const (
 	FeatureSetup     = "setup"
 	FeatureSkipSends = "send_skip_success"
+
+	// FeatureRestrictions: a ring can be kept from all but what a server needs.
+	FeatureRestrictions = "restrictions"
 )
 
 // probes are tried in this order. Each leaves nothing in flight.
@@ -33,6 +36,7 @@ var probes = [...]struct {
 	{"shutdown", false, (*prober).shutdown},
 	{"coop_taskrun", false, (*prober).coopTaskrun},
 	{"no_sqarray", false, (*prober).noSQArray},
+	{FeatureRestrictions, false, (*prober).restrictions},
 	{"memlock", false, (*prober).memlock},
 }
 
@@ -81,7 +85,9 @@ type unknown struct{ error }
 func (u unknown) Unwrap() error { return u.error }
 
 func newProber() (*prober, error) {
-	r, err := Setup(Config{Entries: 16, CQEntries: 64})
+	// The engine shuts sockets down by system call, so that its own ring need
+	// not be able to.
+	r, err := Setup(Config{Entries: 16, CQEntries: 64, Allow: []uint8{OpShutdown}})
 	if err != nil {
 		return nil, err
 	}

@@ -282,6 +282,26 @@ func (p *prober) flag(flag uint32, name string) error {
 	return nil
 }
 
+// restrictions: what a server does not need is denied, as an operation and as
+// a registration. Neither does harm if it is not.
+func (p *prober) restrictions() error {
+	if why := p.ring.Unrestricted(); why != nil {
+		return why
+	}
+	p.sqe().PrepRead(-1, p.mem[:1])
+	cqe, err := p.next(p.tag)
+	if err != nil {
+		return unknown{err}
+	}
+	if unix.Errno(-cqe.Res) != unix.EACCES {
+		return fmt.Errorf("a read, which is not allowed, answered %d", cqe.Res)
+	}
+	if errno := p.ring.register(registerEnableRings, nil, 0); errno != unix.EACCES {
+		return fmt.Errorf("enabling, which is not allowed twice, answered %v", errno)
+	}
+	return nil
+}
+
 // memlock: there is room for the default rings. Only what the limit is can be
 // told; how much of it the user's other processes hold, a failure tells.
 func (p *prober) memlock() error {
@@ -291,7 +311,7 @@ func (p *prober) memlock() error {
 		return nil
 	}
 	p.remark = fmt.Sprintf("limit %d KiB", limit>>10)
-	r, err := setupLadder(Config{Entries: 512, CQEntries: 8 * 512}, ladder[:])
+	r, err := setupLadder(Config{Entries: 512, CQEntries: 8 * 512, Unrestricted: true}, ladder[:])
 	switch {
 	case errors.Is(err, unix.ENOMEM):
 		return fmt.Errorf("the limit of %d KiB has no room for rings of the default size; smaller ones are used", limit>>10)

@@ -33,6 +33,8 @@ type Ring struct {
 	rings  []byte
 	sqeMem []byte
 	argMem []byte
+
+	unrestricted error // why the ring is not restricted; nil if it is
 }
 
 // enterArg is what io_uring_enter reads from memory; it lies off-heap, so that

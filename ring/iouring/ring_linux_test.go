@@ -101,8 +101,11 @@ func wantErrno(t testing.TB, cqe CQE, want unix.Errno) {
 func TestEveryRung(t *testing.T) {
 	for _, flags := range ladder {
 		r := newTestRing(t, Config{Entries: 8, CQEntries: 32, Flags: flags})
-		if p := r.Params(); p.Flags != flags || p.SQEntries != 8 || p.CQEntries != 32 {
+		if p := r.Params(); p.Flags != flags|SetupRDisabled || p.SQEntries != 8 || p.CQEntries != 32 {
 			t.Errorf("flags %#x: made %#x, %d, %d", flags, p.Flags, p.SQEntries, p.CQEntries)
+		}
+		if err := r.Unrestricted(); err != nil {
+			t.Errorf("flags %#x: unrestricted: %v", flags, err)
 		}
 		for lap := range uint64(5) {
 			for i := range uint64(8) {
@@ -128,7 +131,7 @@ func TestEveryRung(t *testing.T) {
 }
 
 func TestSubmissionsAreZeroed(t *testing.T) {
-	r := newTestRing(t, Config{Entries: 1, CQEntries: 4})
+	r := newTestRing(t, Config{Entries: 1, CQEntries: 4, Unrestricted: true})
 	s := sqe(t, r, 1)
 	s.PrepNop()
 	s.Flags, s.IoPrio, s.Off, s.Addr, s.Len, s.Addr3, s.FileIndex = SQEAsync, 0, 3, 4, 5, 6, 7
@@ -181,7 +184,7 @@ func TestOverflowKeepsCompletions(t *testing.T) {
 }
 
 func TestReadAndPollOfAnEventfd(t *testing.T) {
-	r := newTestRing(t, Config{Entries: 8})
+	r := newTestRing(t, Config{Entries: 8, Allow: []uint8{OpRead}})
 	fd, err := unix.Eventfd(0, unix.EFD_CLOEXEC)
 	if err != nil {
 		t.Fatal(err)
@@ -264,7 +267,7 @@ func TestSends(t *testing.T) {
 }
 
 func TestShutdownAndClose(t *testing.T) {
-	r := newTestRing(t, Config{Entries: 8})
+	r := newTestRing(t, Config{Entries: 8, Allow: []uint8{OpShutdown}})
 	fds, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
 	if err != nil {
 		t.Fatal(err)
@@ -272,7 +275,7 @@ func TestShutdownAndClose(t *testing.T) {
 	defer unix.Close(fds[1])
 	sqe(t, r, 1).PrepShutdown(fds[0], unix.SHUT_WR)
 	if c := one(t, r, 1); c.Res != 0 {
-		t.Errorf("shutdown: %+v", c)
+		t.Fatalf("shutdown: %+v", c)
 	}
 	var buf [1]byte
 	if n, err := unix.Read(fds[1], buf[:]); n != 0 || err != nil {
@@ -432,15 +435,17 @@ func BenchmarkNop(b *testing.B) {
 			}
 		})
 	}
-	b.Run("batch of 32", func(b *testing.B) {
-		r := newTestRing(b, Config{Entries: 64})
-		n := 0
-		for b.Loop() {
-			r.GetSQE().PrepNop()
-			if n++; n%32 == 0 {
-				r.Enter(32, -1, Raw)
-				r.AdvanceCQ(r.Ready())
+	for name, unrestricted := range map[string]bool{"batch of 32": false, "batch of 32, unrestricted": true} {
+		b.Run(name, func(b *testing.B) {
+			r := newTestRing(b, Config{Entries: 64, Unrestricted: unrestricted})
+			n := 0
+			for b.Loop() {
+				r.GetSQE().PrepNop()
+				if n++; n%32 == 0 {
+					r.Enter(32, -1, Raw)
+					r.AdvanceCQ(r.Ready())
+				}
 			}
-		}
-	})
+		})
+	}
 }

@@ -18,8 +18,13 @@ type Config struct {
 	// CQEntries is the size of the completion ring, 0: 8 × Entries. Halved
 	// along with Entries.
 	CQEntries uint32
-	// Flags replaces the ladder of set-up flags, when not zero.
+	// Flags replaces the ladder of set-up flags, when not zero. Setup adds
+	// SetupRDisabled by itself, to restrict the ring.
 	Flags uint32
+	// Allow are operations to allow beyond those that a server needs.
+	Allow []uint8
+	// Unrestricted leaves the ring without restrictions.
+	Unrestricted bool
 }
 
 const (
@@ -44,8 +49,9 @@ var ladder = [...]uint32{
 
 var errNotLittleEndian = errors.New("iouring: only little-endian machines are supported")
 
-// Setup makes a ring. An error is a *ring.UnavailableError that says what to
-// change.
+// Setup makes a ring, and restricts it to what a server needs if the system
+// lets it: Ring.Unrestricted tells. An error is a *ring.UnavailableError that
+// says what to change.
 func Setup(c Config) (*Ring, error) {
 	r, err := setup(c)
 	if err != nil {
@@ -58,6 +64,39 @@ func setup(c Config) (*Ring, error) {
 	if !littleEndian() {
 		return nil, errNotLittleEndian
 	}
+	c = c.withDefaults()
+	flags := ladder[:]
+	if c.Flags != 0 {
+		flags = []uint32{c.Flags}
+	}
+	var why error
+	if c.Unrestricted {
+		why = errNotAskedFor
+	}
+	for pauses := 0; ; {
+		r, err := setupLadder(c, flags)
+		var refused *refusedError
+		switch {
+		case err == nil:
+			r.unrestricted = why
+			return r, nil
+		case errors.As(err, &refused):
+			c.Unrestricted, why = true, refused
+		case !errors.Is(err, unix.ENOMEM):
+			return nil, err
+		case pauses < maxPauses:
+			pauses++
+			time.Sleep(UnchargePause)
+		case c.Entries <= MinEntries:
+			return nil, err
+		default:
+			c.Entries = max(c.Entries/2, MinEntries)
+			c.CQEntries = max(c.CQEntries/2, c.Entries)
+		}
+	}
+}
+
+func (c Config) withDefaults() Config {
 	if c.Entries == 0 {
 		c.Entries = defaultEntries
 	}
@@ -65,34 +104,20 @@ func setup(c Config) (*Ring, error) {
 		c.CQEntries = c.Entries * cqPerEntry
 	}
 	c.CQEntries = max(c.CQEntries, c.Entries)
-	flags := ladder[:]
-	if c.Flags != 0 {
-		flags = []uint32{c.Flags}
-	}
-	for pauses := 0; ; {
-		r, err := setupLadder(c, flags)
-		if !errors.Is(err, unix.ENOMEM) {
-			return r, err
-		}
-		if pauses < maxPauses {
-			pauses++
-			time.Sleep(UnchargePause)
-			continue
-		}
-		if c.Entries <= MinEntries {
-			return nil, err
-		}
-		c.Entries = max(c.Entries/2, MinEntries)
-		c.CQEntries = max(c.CQEntries/2, c.Entries)
-	}
+	return c
 }
 
+// setupLadder makes a ring on the first rung that holds. Every kernel that
+// mapRing accepts knows SetupRDisabled: it is older than FeatExtArg.
 func setupLadder(c Config, ladder []uint32) (r *Ring, err error) {
 	for _, flags := range ladder {
+		if !c.Unrestricted {
+			flags |= SetupRDisabled
+		}
 		p := Params{Flags: flags, CQEntries: c.CQEntries}
 		fd, errno := sysSetup(c.Entries, &p)
 		if errno == 0 {
-			return mapRing(fd, &p)
+			return openRing(fd, &p, c)
 		}
 		err = fmt.Errorf("io_uring_setup: %w", errno)
 		if errno != unix.EINVAL {
@@ -106,6 +131,20 @@ func sysSetup(entries uint32, p *Params) (fd int, errno unix.Errno) {
 	// SAFETY: p is alive and its size is the kernel's (tested).
 	n, _, errno := unix.Syscall(unix.SYS_IO_URING_SETUP, uintptr(entries), uintptr(unsafe.Pointer(p)), 0)
 	return int(n), errno
+}
+
+// openRing makes what the kernel made ready for use. On failure everything is
+// undone.
+func openRing(fd int, p *Params, c Config) (*Ring, error) {
+	r, err := mapRing(fd, p)
+	if err != nil || c.Unrestricted {
+		return r, err
+	}
+	if err := r.restrict(c.Allow); err != nil {
+		r.Close()
+		return nil, err
+	}
+	return r, nil
 }
 
 // mapRing maps what the kernel made. On failure everything is undone.
