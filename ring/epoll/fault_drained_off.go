@@ -1,0 +1,5 @@
+//go:build !fault_drained
+
+package epoll
+
+const faultDrained = false

@@ -1,0 +1,5 @@
+//go:build !fault_token
+
+package epoll
+
+const faultToken = false
