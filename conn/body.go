@@ -78,7 +78,7 @@ func (s *stream) pump(b []byte) []byte {
 		data, n, err := s.body.Decode(b)
 		if err != nil {
 			s.l.n.rejections[err.Reason].Add(1)
-			s.l.logRejection(s.c, err)
+			s.l.logRejection(err)
 			s.bodyFails(app.BodyMalformed, err)
 			return nil
 		}
@@ -154,7 +154,7 @@ func (s *stream) bodyHeld() int {
 	return s.held
 }
 
-// discard reads and drops b in stateUnread, and gives what is behind the body.
+// discard reads and drops b in phaseUnread, and gives what is behind the body.
 func (s *stream) discard(b []byte) []byte {
 	for len(b) > 0 {
 		_, n, err := s.body.Decode(b)

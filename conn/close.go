@@ -7,11 +7,8 @@ func (c *conn) finish(linger bool) {
 	if linger {
 		c.flags |= flagLinger
 	}
-	c.dropInput()
-	if c.s != nil {
-		c.l.freeStream(c.s)
-	}
 	c.setState(stateFlushing)
+	c.p.release()
 	c.setTimer(TimeoutKeepAlive, c.l.srv.limits.KeepAliveTimeout)
 	c.send()
 	c.flushed()
@@ -42,43 +39,22 @@ func (c *conn) close() {
 	c.rc.Close()
 }
 
-// abort resets the connection, whatever it is doing. A handler that runs gets
+// abort resets the connection, whatever it is doing. Handlers that run get
 // cause.
 func (c *conn) abort(cause error) {
 	if c.state.over() {
 		return
 	}
 	c.l.n.aborted.Add(1)
-	c.fail(cause)
+	c.p.fail(cause)
 	c.setState(stateClosing)
 	c.deadline = 0
 	c.dropAll()
 	c.rc.Abort()
 }
 
-// fail tells the handler, if one runs, that the connection is gone.
-func (c *conn) fail(cause error) {
-	if c.s != nil && c.s.handling {
-		c.s.fail(cause)
-	}
-}
-
-// dropInput drops what is not parsed.
-func (c *conn) dropInput() {
-	if c.in != nil {
-		putBuffer(c.in)
-		c.in = nil
-	}
-	if s := c.s; s != nil && !s.handling {
-		s.dropSource()
-	}
-}
-
-// dropAll drops everything that is held, but a stream that a handler has.
+// dropAll drops everything that is held, but streams that handlers have.
 func (c *conn) dropAll() {
-	c.dropInput()
+	c.p.release()
 	c.dropOut()
-	if c.s != nil && !c.s.handling {
-		c.l.freeStream(c.s)
-	}
 }

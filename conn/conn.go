@@ -9,14 +9,14 @@ import (
 	"github.com/uringserve/uringserve/ring"
 )
 
-// A conn is one connection. Everything in it is on loop. While it is idle it
-// holds nothing but itself: in, out and s are nil.
+// A conn is one connection, whatever is spoken on it: its life, its output and
+// its timers. What is received while it is open is the protocol's. Everything
+// in it is on loop. While it is idle it holds nothing but itself: out is nil.
 type conn struct {
 	rc ring.Conn
 	l  *loop
+	p  protocol
 
-	s   *stream                    // of the request being parsed or handled
-	in  *bytebufferpool.ByteBuffer // received behind s.rest; no views point into it
 	out *bytebufferpool.ByteBuffer // to be sent, from outPos on; nil: nothing
 
 	addrs *addrs // once asked for
@@ -29,14 +29,37 @@ type conn struct {
 
 	outPos  int32
 	sending int32  // bytes of the outstanding Send, 0: none
-	seen    int32  // ParseHead's scanned, in stateHead
 	dropped int32  // bytes read and dropped while ending
 	index   uint32 // in loop.conns
-	burst   uint8  // requests served in a row
 
 	state  state
 	reason Timeout // what deadline is for
 	flags  connFlags
+}
+
+// A protocol is what is spoken on a connection while it is open. All calls are
+// on loop. It ends the connection with conn.finish, conn.close or conn.abort;
+// after that only fail and release come.
+type protocol interface {
+	// recv takes bytes from the peer, and the lease.
+	recv(b ring.Buf)
+	// recvEnd: the peer has ended its sending, flagPeerEnded is set.
+	recvEnd()
+	// sent: the kernel has all of the outstanding Send. What is staged is on
+	// its way already.
+	sent()
+	// awaitsSent reports whether sent will do more than take note.
+	awaitsSent() bool
+	// expire: the deadline of reason is over.
+	expire(reason Timeout, now ring.Instant)
+	// drain: there should be no further requests.
+	drain()
+	// fail tells the handlers that run that the connection is gone. It may
+	// come more than once.
+	fail(cause error)
+	// release drops all that is held but what handlers have. It may come more
+	// than once.
+	release()
 }
 
 type connFlags uint8
@@ -47,11 +70,8 @@ const (
 	flagWatched                         // in loop.watched
 	flagHeld                            // in loop.held
 	flagLinger                          // the end waits for the peer
+	flagNoRate                          // the peer may take its time to take output
 )
-
-// maxBurst is how many requests of one connection are served in a row before
-// others have their turn.
-const maxBurst = 32
 
 // addrs are the ends of a connection.
 type addrs struct{ remote, local net.Addr }
@@ -66,67 +86,18 @@ func (c *conn) awaitFirst() {
 	c.setTimer(TimeoutHead, c.l.srv.limits.HeaderTimeout)
 }
 
-// refuse answers a connection that will not be served.
-func (c *conn) refuse(status int) {
-	c.respondError(status)
-	c.finish(true)
-}
-
 // Recv takes bytes from the peer.
 func (c *conn) Recv(b ring.Buf) {
 	n := len(b.Bytes())
 	c.l.m.bytesIn += uint64(n)
-	switch c.state {
-	case stateIdle, stateHead:
-		c.recvHead(b)
+	if c.state == stateOpen {
+		c.p.recv(b)
 		return
-	case stateHandling:
-		c.recvHandling(b.Bytes())
-	case stateBlocked:
-		c.keep(b.Bytes())
-		c.pauseIfFull()
-	case stateUnread:
-		c.recvUnread(b.Bytes())
-	case stateFlushing, stateLingering:
+	}
+	if !c.state.over() {
 		c.recvEnding(n)
 	}
 	b.Release()
-}
-
-// recvHead takes bytes where a head is expected, and the lease.
-func (c *conn) recvHead(b ring.Buf) {
-	if c.in == nil {
-		s := c.l.takeStream(c)
-		s.lease = b
-		s.rest = b.Bytes()
-	} else {
-		c.keep(b.Bytes())
-		b.Release()
-	}
-	c.goOn()
-}
-
-// goOn looks for the next request and has it handled.
-func (c *conn) goOn() {
-	if c.begin() {
-		c.l.rl.Dispatch(c.s)
-	} else if !c.state.over() {
-		c.send()
-	}
-}
-
-// recvHandling takes bytes while a request is being handled: the rest of its
-// body, then what is for later.
-func (c *conn) recvHandling(b []byte) {
-	s := c.s
-	if s.deaf {
-		return
-	}
-	if !s.bodyRead && !s.tooLarge() {
-		b = s.pump(b)
-	}
-	c.keep(b)
-	c.pauseIfFull()
 }
 
 // recvEnding drops what comes after the last request.
@@ -141,32 +112,13 @@ func (c *conn) recvEnding(n int) {
 func (c *conn) RecvEnd() {
 	c.flags |= flagPeerEnded
 	switch c.state {
-	case stateIdle:
-		c.finish(false)
-	case stateHead:
-		c.cutHead()
-	case stateHandling:
-		if s := c.s; !s.bodyRead {
-			s.cutBody()
-		} else if c.unparsed() == 0 {
-			s.cancel(app.ErrGone)
-		}
-	case stateUnread:
-		c.l.n.refusals[RefusedBodyCut].Add(1)
-		c.finish(false)
+	case stateOpen:
+		c.p.recvEnd()
 	case stateFlushing:
 		c.flushed()
 	case stateLingering:
 		c.close()
 	}
-}
-
-// cutHead ends a connection whose last head is not whole. Nobody waits for an
-// answer to it.
-func (c *conn) cutHead() {
-	c.l.n.refusals[RefusedHeadCut].Add(1)
-	c.dropInput()
-	c.finish(false)
 }
 
 // Sent takes note that the kernel has all of the outstanding Send.
@@ -178,12 +130,8 @@ func (c *conn) Sent() {
 	}
 	c.send()
 	switch c.state {
-	case stateHandling:
-		c.s.service()
-	case stateBlocked:
-		if c.unsent() == 0 {
-			c.goOn()
-		}
+	case stateOpen:
+		c.p.sent()
 	case stateFlushing:
 		c.flushed()
 	}
@@ -197,7 +145,7 @@ func (c *conn) Broken(error) {
 	if c.state != stateLingering {
 		c.l.n.broken.Add(1)
 	}
-	c.fail(app.ErrGone)
+	c.p.fail(app.ErrGone)
 	c.close()
 }
 
@@ -206,61 +154,10 @@ func (c *conn) Closed() {
 	if c.state == stateClosed {
 		panic("BUG: connection closed twice")
 	}
-	c.fail(app.ErrGone)
+	c.p.fail(app.ErrGone)
 	c.setState(stateClosed)
 	c.dropAll()
 	c.l.drop(c)
-}
-
-// unparsed is how many bytes wait to be parsed.
-func (c *conn) unparsed() int {
-	n := 0
-	if c.s != nil {
-		n = len(c.s.rest)
-	}
-	if c.in != nil {
-		n += len(c.in.B)
-	}
-	return n
-}
-
-// keep appends b to what waits to be parsed. b is copied.
-func (c *conn) keep(b []byte) {
-	if len(b) == 0 {
-		return
-	}
-	if c.in == nil {
-		c.in = getBuffer()
-	}
-	c.in.B = append(c.in.B, b...)
-}
-
-// pauseIfFull stops receiving when too much waits here.
-func (c *conn) pauseIfFull() {
-	if c.flags&flagPaused == 0 && c.holding() >= c.l.srv.limits.MaxRequestBuffer {
-		c.pause()
-	}
-}
-
-// resumeIfRoom goes on receiving when half of it is gone.
-func (c *conn) resumeIfRoom() {
-	if c.flags&flagPaused == 0 || c.holding() > c.l.srv.limits.MaxRequestBuffer/2 {
-		return
-	}
-	if c.state == stateHandling && !c.s.bodyRead && c.s.tooLarge() {
-		return
-	}
-	c.resume()
-}
-
-// holding is how many received bytes wait here for the handler or for the
-// parser.
-func (c *conn) holding() int {
-	n := c.unparsed()
-	if c.s != nil && c.state == stateHandling {
-		n += c.s.bodyHeld()
-	}
-	return n
 }
 
 func (c *conn) pause() {

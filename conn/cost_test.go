@@ -12,7 +12,7 @@ import (
 // and what the allocator adds. The engine's half comes on top.
 func TestIdleConnIsSmall(t *testing.T) {
 	const budget = 208 // bytes, a size class
-	if size := reflect.TypeFor[conn]().Size(); size > budget {
+	if size := reflect.TypeFor[conn]().Size() + reflect.TypeFor[h1conn]().Size(); size > budget {
 		t.Errorf("a conn takes %d bytes, budget %d", size, budget)
 	} else {
 		t.Logf("conn: %d bytes; stream: %d bytes", size, reflect.TypeFor[stream]().Size())
@@ -21,8 +21,8 @@ func TestIdleConnIsSmall(t *testing.T) {
 	c.write(get)
 	c.write("GET / HTTP/1.1\r\nHos")
 	c.write("t: x\r\n\r\n")
-	k := c.h.(*conn)
-	if k.state != stateIdle || k.s != nil || k.in != nil || k.out != nil || f.leases != 0 {
+	k := c.h.(*conn).p.(*h1conn)
+	if k.phase != phaseIdle || k.s != nil || k.in != nil || k.out != nil || f.leases != 0 {
 		t.Errorf("an idle connection holds %+v", k)
 	}
 }

@@ -132,16 +132,16 @@ func TestBlockedOutput(t *testing.T) {
 	if served > 30 {
 		t.Errorf("%d requests were answered into memory", served)
 	}
-	conn := c.h.(*conn)
-	if conn.state != stateBlocked {
-		t.Errorf("state %s", conn.state)
+	conn := c.h.(*conn).p.(*h1conn)
+	if conn.phase != phaseBlocked {
+		t.Errorf("state %s", conn.phase)
 	}
 	c.window = anyWindow
 	f.turn()
 	if served != 100 || strings.Count(string(c.got), "200 OK") != 100 {
 		t.Errorf("%d served", served)
 	}
-	if conn.state != stateIdle || conn.s != nil || conn.in != nil || conn.out != nil {
+	if conn.phase != phaseIdle || conn.s != nil || conn.in != nil || conn.out != nil {
 		t.Errorf("an idle connection holds something: %+v", conn)
 	}
 }
@@ -159,7 +159,7 @@ func TestNoRateStillEnds(t *testing.T) {
 		c.wantOpen("n-1")
 		f.advance(DefaultLimits().KeepAliveTimeout + 2*slack)
 		if !c.done {
-			t.Errorf("the connection is in state %s", c.h.(*conn).state)
+			t.Errorf("the connection is in state %s", c.h.(*conn).p.(*h1conn).state)
 		}
 	}
 }

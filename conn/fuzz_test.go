@@ -54,7 +54,7 @@ func fuzzServe(t *testing.T, in []byte, rng *rand.Rand) (served int) {
 	fl.idle()
 	fl.advance(DefaultLimits().LingerTimeout + slack)
 	if !c.done || srv.Active() != 0 {
-		t.Errorf("the connection is in state %s", c.h.(*conn).state)
+		t.Errorf("the connection is in state %s", c.h.(*conn).p.(*h1conn).state)
 	}
 	return served
 }

@@ -404,7 +404,7 @@ func TestResponseBuffer(t *testing.T) {
 		c := f.open()
 		c.window, c.nowOK = 0, false
 		c.write(get)
-		k := c.h.(*conn)
+		k := c.h.(*conn).p.(*h1conn)
 		f.until("the handler is done or waits", func() bool {
 			return f.running == 0 || k.s != nil && k.s.isWaiting(&k.s.writing) && c.sending > 0
 		})

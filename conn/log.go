@@ -46,18 +46,18 @@ func (l *loop) logPanic(err error) {
 }
 
 // logRejection reports a malformed request, to those who want to know.
-func (l *loop) logRejection(c *conn, err *h1.Error) {
+func (l *loop) logRejection(err *h1.Error) {
 	l.emit(slog.LevelDebug, "request refused", slog.String("reason", err.Reason.String()),
 		slog.Int("status", err.Status), slog.Int("offset", err.Offset))
 }
 
 // logResponse reports a response that could not be sent as the handler wanted.
-func (l *loop) logResponse(c *conn, err error) {
+func (l *loop) logResponse(err error) {
 	l.emit(slog.LevelError, "response refused", slog.String("reason", err.Error()))
 }
 
 // logLength reports a response whose body is not as long as declared.
-func (l *loop) logLength(c *conn, declared, written int64) {
+func (l *loop) logLength(declared, written int64) {
 	l.emit(slog.LevelError, "response has not the declared length",
 		slog.Int64("declared", declared), slog.Int64("written", written))
 }

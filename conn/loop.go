@@ -74,14 +74,15 @@ func (l *loop) Open(rc ring.Conn) ring.ConnHandler {
 	} else {
 		l.n.conns.Add(1)
 	}
-	c := &conn{rc: rc, l: l, index: uint32(len(l.conns))}
-	l.conns = append(l.conns, c)
+	c := newH1(rc, l)
+	c.index = uint32(len(l.conns))
+	l.conns = append(l.conns, c.conn)
 	if busy {
 		c.refuse(503)
-		return c
+	} else {
+		c.awaitFirst()
 	}
-	c.awaitFirst()
-	return c
+	return c.conn
 }
 
 // drop forgets a closed connection.
@@ -187,8 +188,8 @@ func (l *loop) OnLoop() {
 func (l *loop) drain() {
 	l.draining = true
 	for _, c := range l.conns {
-		if c.state == stateIdle {
-			c.awaitLull()
+		if c.state == stateOpen {
+			c.p.drain()
 		}
 	}
 }
@@ -226,7 +227,7 @@ func (l *loop) date() []byte {
 }
 
 // takeStream gives a stream for a request of c.
-func (l *loop) takeStream(c *conn) *stream {
+func (l *loop) takeStream(c *h1conn) *stream {
 	var s *stream
 	if last := len(l.free) - 1; last >= 0 {
 		s, l.free[last] = l.free[last], nil

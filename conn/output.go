@@ -3,7 +3,6 @@ package conn
 import (
 	"github.com/valyala/bytebufferpool"
 
-	"github.com/uringserve/uringserve/h1"
 	"github.com/uringserve/uringserve/ring"
 )
 
@@ -59,20 +58,9 @@ func (c *conn) send() {
 		c.submit(b)
 		c.advanceOut(len(b))
 	}
-	if c.sending > 0 && c.awaitsSent() {
+	if c.sending > 0 && (c.state == stateFlushing || c.state == stateOpen && c.p.awaitsSent()) {
 		c.l.hurry()
 	}
-}
-
-// awaitsSent reports whether Sent will bring more than the knowledge of it.
-func (c *conn) awaitsSent() bool {
-	switch c.state {
-	case stateBlocked, stateFlushing:
-		return true
-	case stateHandling:
-		return c.out != nil || c.s.awaitsSent()
-	}
-	return c.out != nil
 }
 
 // sendNow is send from within a handler: what the kernel takes at once is on
@@ -103,7 +91,7 @@ func (c *conn) submit(b []byte) {
 	c.sending = int32(len(b))
 	c.l.m.bytesOut += uint64(len(b))
 	rate := c.l.srv.limits.MinResponseRate
-	if rate.BytesPerSecond == Off || c.s != nil && c.s.opt.NoMinResponseRate {
+	if rate.BytesPerSecond == Off || c.flags&flagNoRate != 0 {
 		return
 	}
 	c.sendDeadline = c.l.rl.Now().Add(rate.allowance(len(b)))
@@ -112,11 +100,13 @@ func (c *conn) submit(b []byte) {
 	}
 }
 
-// respondError stages a bare response that is the last of the connection.
-func (c *conn) respondError(status int) {
-	b := c.stage()
-	b.B = h1.AppendError(b.B, status, c.l.date())
-	c.l.m.responses[min(status/100, 5)]++
+// waiveRate says whether the peer may take its time to take output.
+func (c *conn) waiveRate(waive bool) {
+	if waive {
+		c.flags |= flagNoRate
+	} else {
+		c.flags &^= flagNoRate
+	}
 }
 
 func (c *conn) dropOut() {

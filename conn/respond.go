@@ -36,7 +36,7 @@ func (s *stream) prepareWhole() {
 	s.takeSink() // interim responses
 	if s.badHead != nil {
 		s.l.n.badResponse.Add(1)
-		s.l.logResponse(s.c, s.badHead)
+		s.l.logResponse(s.badHead)
 		s.resp.Fail(500)
 	}
 	if status := s.faultStatus(); status != 0 && s.resp.Status()/100 != 4 {
@@ -134,7 +134,7 @@ func (s *stream) appendWhole(dst []byte) []byte {
 	}
 	if err != nil {
 		s.l.n.badResponse.Add(1)
-		s.l.logResponse(s.c, err)
+		s.l.logResponse(err)
 		s.resp.Fail(500)
 		out = h1.AppendError(dst[:start], 500, s.l.date())
 		keep = false
@@ -168,7 +168,7 @@ func (s *stream) appendBody(out, data []byte, framing h1.Framing, declared int64
 func (s *stream) badLength(declared, written int64) {
 	s.x.MustClose()
 	s.l.n.badLength.Add(1)
-	s.l.logLength(s.c, declared, written)
+	s.l.logLength(declared, written)
 }
 
 // respondRest stages the end of a response that has begun. On loop.
@@ -186,7 +186,7 @@ func (s *stream) respondRest() {
 		out, err := h1.AppendLastChunk(b.B, &s.resp.Trailer)
 		if err != nil {
 			s.l.n.badResponse.Add(1)
-			s.l.logResponse(s.c, err)
+			s.l.logResponse(err)
 			out, _ = h1.AppendLastChunk(b.B, nil)
 		}
 		b.B = out

@@ -2,46 +2,23 @@ package conn
 
 import "fmt"
 
-// A state is where a connection is in its life. One of them holds at a time;
-// set is the only setter.
+// A state is where a connection is in its life, whatever is spoken on it. One
+// of them holds at a time; setState is the only setter.
 //
-//	        ┌──────────────────────────────────────────────┐
-//	        ▼                                              │
-//	┌──▶  idle ──bytes──▶ head ──whole head──▶ handling ───┤ answered
-//	│       │              ▲ │                 │  │  ▲     │
-//	│       └──whole head──┼─┼─────────────────┘  │  │     │
-//	│                      │ │ refused     output │  │     │
-//	│  next head in pieces │ │              full  ▼  │Sent │
-//	│  (from any ◀ of it)  │ │                 blocked     │
-//	│                      │ │                    │        │
-//	└── body read ── unread ◀┼──body left unread──┘        │
-//	                    │    │                             │
-//	   last response    ▼    ▼                             │
-//	   ───────────▶  flushing ──all sent──▶ lingering      │
-//	                    │                      │           │
-//	                    ▼                      ▼           │
-//	any ──broken──▶  closing ───────────▶   closed  ◀──────┘
+//	open ──last response──▶ flushing ──all sent──▶ lingering
+//	  │                        │                      │
+//	  └──broken, aborted──▶ closing ◀─────────────────┘
+//	                           │
+//	                           ▼
+//	                        closed ◀── any
 //
 // A handler may still run in closing and closed: its stream is then a failed
 // one, and is freed when it is done.
 type state uint8
 
 const (
-	// stateIdle: between requests; nothing is held but the conn itself. Also
-	// from the accept on. Timer: KeepAliveTimeout, at first HeaderTimeout.
-	stateIdle state = iota
-	// stateHead: part of a head is here, in conn.in. Timer: HeaderTimeout.
-	stateHead
-	// stateHandling: a request was dispatched and is not done. Bytes that come
-	// are its body's, or kept for later. Timer: the body's rate, while the
-	// handler waits for it.
-	stateHandling
-	// stateBlocked: there may be further requests at hand, but the output is
-	// full. It goes on when the client takes some. Timer: the response's rate.
-	stateBlocked
-	// stateUnread: the response is done, the request's body is read and
-	// dropped. Timer: DrainTimeout.
-	stateUnread
+	// stateOpen: what comes is the protocol's, which has states of its own.
+	stateOpen state = iota
 	// stateFlushing: there will be no further request; output is being taken.
 	// Bytes that come are dropped.
 	stateFlushing
@@ -56,27 +33,23 @@ const (
 	numStates = iota
 )
 
-var stateNames = [numStates]string{"idle", "head", "handling", "blocked",
-	"unread", "flushing", "lingering", "closing", "closed"}
+var stateNames = [numStates]string{"open", "flushing", "lingering", "closing", "closed"}
 
 func (s state) String() string { return stateNames[s] }
 
 // successors are the states that may follow each.
 var successors = [numStates]uint16{
-	stateIdle:      set(stateHead, stateHandling, stateFlushing, stateClosing, stateClosed),
-	stateHead:      set(stateIdle, stateHandling, stateFlushing, stateClosing, stateClosed),
-	stateHandling:  set(stateIdle, stateHead, stateHandling, stateBlocked, stateUnread, stateFlushing, stateClosing, stateClosed),
-	stateBlocked:   set(stateIdle, stateHead, stateHandling, stateFlushing, stateClosing, stateClosed),
-	stateUnread:    set(stateIdle, stateHead, stateHandling, stateBlocked, stateFlushing, stateClosing, stateClosed),
+	stateOpen:      set(stateFlushing, stateClosing, stateClosed),
 	stateFlushing:  set(stateLingering, stateClosing, stateClosed),
 	stateLingering: set(stateClosing, stateClosed),
 	stateClosing:   set(stateClosed),
 	stateClosed:    0,
 }
 
-func set(states ...state) (bits uint16) {
-	for _, s := range states {
-		bits |= 1 << s
+// set is a set of states or phases.
+func set[T state | phase](members ...T) (bits uint16) {
+	for _, m := range members {
+		bits |= 1 << m
 	}
 	return bits
 }
@@ -94,6 +67,3 @@ func (c *conn) setState(t state) {
 
 // over reports whether the connection can no longer carry anything.
 func (s state) over() bool { return s >= stateClosing }
-
-// ending reports whether no further request will be looked for.
-func (s state) ending() bool { return s >= stateFlushing }

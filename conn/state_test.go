@@ -8,16 +8,21 @@ import (
 // The table, written down a second time: rows are from, columns to, in the
 // order of the constants.
 const stateTable = `
-           idle head hand bloc unre flus ling clsg clsd
-idle        .    x    x    .    .    x    .    x    x
-head        x    .    x    .    .    x    .    x    x
-handling    x    x    x    x    x    x    .    x    x
-blocked     x    x    x    .    .    x    .    x    x
-unread      x    x    x    x    .    x    .    x    x
-flushing    .    .    .    .    .    .    x    x    x
-lingering   .    .    .    .    .    .    .    x    x
-closing     .    .    .    .    .    .    .    .    x
-closed      .    .    .    .    .    .    .    .    .
+           open flus ling clsg clsd
+open        .    x    .    x    x
+flushing    .    .    x    x    x
+lingering   .    .    .    x    x
+closing     .    .    .    .    x
+closed      .    .    .    .    .
+`
+
+const phaseTable = `
+           idle head hand bloc unre
+idle        .    x    x    .    .
+head        x    .    x    .    .
+handling    x    x    x    x    x
+blocked     x    x    x    .    .
+unread      x    x    x    x    .
 `
 
 func TestStateTable(t *testing.T) {
@@ -48,8 +53,39 @@ func TestStateTable(t *testing.T) {
 				t.Errorf("%s to %s: an illegal transition changed the state", from, to)
 			}
 		}
-		if from.over() != (from >= stateClosing) || from.ending() != (from >= stateFlushing) {
-			t.Errorf("%s: over %v, ending %v", from, from.over(), from.ending())
+		if from.over() != (from >= stateClosing) {
+			t.Errorf("%s: over %v", from, from.over())
+		}
+	}
+}
+
+func TestPhaseTable(t *testing.T) {
+	rows := strings.Split(strings.TrimSpace(phaseTable), "\n")[1:]
+	if len(rows) != numPhases {
+		t.Fatalf("%d rows", len(rows))
+	}
+	for from := range phase(numPhases) {
+		cells := strings.Fields(rows[from])
+		if cells[0] != from.String() || len(cells) != numPhases+1 {
+			t.Fatalf("row %q is not for %s", rows[from], from)
+		}
+		for to := range phase(numPhases) {
+			want := cells[to+1] == "x"
+			if got := from.mayBecome(to); got != want {
+				t.Errorf("%s to %s: %v, want %v", from, to, got, want)
+			}
+			for in := range state(numStates) {
+				c := &h1conn{conn: &conn{state: in}, phase: from}
+				panicked := func() (v any) {
+					defer func() { v = recover() }()
+					c.setPhase(to)
+					return nil
+				}()
+				legal := want && in == stateOpen
+				if legal != (panicked == nil) || !legal && c.phase != from {
+					t.Errorf("%s, %s to %s: panic %v, then %s", in, from, to, panicked, c.phase)
+				}
+			}
 		}
 	}
 }

@@ -29,7 +29,7 @@ type stream struct {
 	clean   bool        // recycled
 
 	// On loop:
-	c        *conn                      // nil: free
+	c        *h1conn                    // nil: free
 	lease    ring.Buf                   // the source: leased, …
 	own      *bytebufferpool.ByteBuffer // … or of our own
 	span     []byte                     // of the source, from the head on
@@ -43,7 +43,7 @@ type stream struct {
 	since    ring.Instant //
 	waited   time.Duration
 	rated    int64 // bytes of body that came
-	drained  int64 // bytes of body dropped in stateUnread
+	drained  int64 // bytes of body dropped in phaseUnread
 
 	// Written on loop before the handler runs; the handler's from then on:
 	req  app.Request

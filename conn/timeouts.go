@@ -49,40 +49,16 @@ func (c *conn) expire(now ring.Instant) {
 		return
 	}
 	c.deadline = 0
-	switch c.reason {
-	case TimeoutHead:
-		c.l.n.timeouts[TimeoutHead].Add(1)
-		if c.state == stateHead {
-			c.respondError(408)
-		}
-		c.finish(true)
-	case TimeoutBodyRate:
-		c.s.checkBodyRate(now)
-	case TimeoutUnread:
-		c.l.n.timeouts[TimeoutUnread].Add(1)
-		c.finish(true)
-	case TimeoutLinger:
+	switch c.state {
+	case stateOpen:
+		c.p.expire(c.reason, now)
+	case stateFlushing: // it does not take its last response
+		c.l.n.timeouts[TimeoutKeepAlive].Add(1)
+		c.abort(errTooSlow)
+	case stateLingering:
 		c.l.n.timeouts[TimeoutLinger].Add(1)
 		c.close()
-	case TimeoutKeepAlive:
-		c.expireIdle()
-	case TimeoutDrain:
-		c.l.n.timeouts[TimeoutDrain].Add(1)
-		c.finish(true)
-	default:
-		panic("BUG: deadline without a reason")
 	}
-}
-
-// expireIdle ends a connection that has done nothing for KeepAliveTimeout, or
-// does not take its last response.
-func (c *conn) expireIdle() {
-	c.l.n.timeouts[TimeoutKeepAlive].Add(1)
-	if c.state == stateFlushing {
-		c.abort(errTooSlow)
-		return
-	}
-	c.finish(true)
 }
 
 // awaitLull gives an idle connection a little time before it closes, a

@@ -135,7 +135,7 @@ func TestSlowChunkFraming(t *testing.T) {
 // readerWaits reports whether a handler waits for its body, and the loop knows.
 func readerWaits(f *fakeLoop) bool {
 	for _, fc := range f.conns {
-		if c := fc.h.(*conn); c.s != nil && c.s.timing {
+		if c := fc.h.(*conn).p.(*h1conn); c.s != nil && c.s.timing {
 			return true
 		}
 	}
@@ -237,7 +237,7 @@ const ringMaxSend = 64 << 10
 
 func writerWaits(f *fakeLoop) bool {
 	for _, fc := range f.conns {
-		if c := fc.h.(*conn); c.s != nil && c.s.isWaiting(&c.s.writing) && c.sending > 0 {
+		if c := fc.h.(*conn).p.(*h1conn); c.s != nil && c.s.isWaiting(&c.s.writing) && c.sending > 0 {
 			return true
 		}
 	}

@@ -10,7 +10,7 @@ import (
 // begin looks for the next request in what was received. True: c.s is a
 // request to be handled. False: there is none, and the state says what is
 // awaited; c.s is nil.
-func (c *conn) begin() bool {
+func (c *h1conn) begin() bool {
 	if !c.findSource() {
 		c.idle()
 		return false
@@ -36,7 +36,7 @@ func (c *conn) begin() bool {
 }
 
 // findSource has c.s.rest hold what is to be parsed next, if there is any.
-func (c *conn) findSource() bool {
+func (c *h1conn) findSource() bool {
 	if c.s != nil && len(c.s.rest) > 0 {
 		return true
 	}
@@ -52,7 +52,7 @@ func (c *conn) findSource() bool {
 }
 
 // idle: nothing is here, nothing is being done.
-func (c *conn) idle() {
+func (c *h1conn) idle() {
 	if c.flags&flagPeerEnded != 0 {
 		c.finish(false)
 		return
@@ -62,7 +62,7 @@ func (c *conn) idle() {
 		c.l.freeStream(c.s)
 	}
 	c.burst = 0
-	c.setState(stateIdle)
+	c.setPhase(phaseIdle)
 	c.resumeIfRoom() // a long body may have filled the buffers
 	if c.l.draining {
 		c.awaitLull()
@@ -73,7 +73,7 @@ func (c *conn) idle() {
 
 // awaitHead keeps the beginning of a head, of which so many bytes need not be
 // scanned again. The lease goes back: who sends slowly must not pin a buffer.
-func (c *conn) awaitHead(scanned int) {
+func (c *h1conn) awaitHead(scanned int) {
 	s := c.s
 	c.in = s.takeRest()
 	c.l.freeStream(s)
@@ -83,8 +83,8 @@ func (c *conn) awaitHead(scanned int) {
 	}
 	c.seen = int32(scanned)
 	c.burst = 0
-	if c.state != stateHead {
-		c.setState(stateHead)
+	if c.phase != phaseHead {
+		c.setPhase(phaseHead)
 		if c.reason != TimeoutHead || c.deadline == 0 {
 			c.setTimer(TimeoutHead, c.l.srv.limits.HeaderTimeout)
 		}
@@ -93,15 +93,15 @@ func (c *conn) awaitHead(scanned int) {
 }
 
 // reject answers a malformed request. What follows it has no meaning.
-func (c *conn) reject(err *h1.Error) {
+func (c *h1conn) reject(err *h1.Error) {
 	c.l.n.rejections[err.Reason].Add(1)
-	c.l.logRejection(c, err)
+	c.l.logRejection(err)
 	c.respondError(err.Status)
 	c.finish(true)
 }
 
 // admit makes c.s, whose head was parsed, a request to be handled.
-func (c *conn) admit() bool {
+func (c *h1conn) admit() bool {
 	s := c.s
 	s.startExchange()
 	if err := s.askOptions(); err != nil {
@@ -118,7 +118,8 @@ func (c *conn) admit() bool {
 		return false
 	}
 	c.stopTimer()
-	c.setState(stateHandling)
+	c.setPhase(phaseHandling)
+	c.waiveRate(s.opt.NoMinResponseRate)
 	c.l.m.requests++
 	s.handling = true
 	s.live.Store(true)
@@ -138,7 +139,7 @@ func (c *conn) admit() bool {
 
 // answered goes on after a response was staged: with the next request, if
 // there is one here, which is then the engine's to run.
-func (c *conn) answered() *stream {
+func (c *h1conn) answered() *stream {
 	s := c.s
 	if s.x.Closing() {
 		clean := !s.head.KeepAlive && s.bodyRead && !s.deaf && c.unparsed() == 0
@@ -153,7 +154,7 @@ func (c *conn) answered() *stream {
 }
 
 // proceed looks for the next request after one that is over and done with.
-func (c *conn) proceed() *stream {
+func (c *h1conn) proceed() *stream {
 	s := c.s
 	s.recycle()
 	if invariants {
@@ -162,7 +163,7 @@ func (c *conn) proceed() *stream {
 	if c.unparsed() > 0 && c.unsent() >= max(c.l.srv.limits.MaxResponseBuffer, 1<<10) {
 		c.send()
 		if c.unsent() > 0 {
-			c.setState(stateBlocked)
+			c.setPhase(phaseBlocked)
 			c.setTimer(TimeoutKeepAlive, c.l.srv.limits.KeepAliveTimeout) // should there be no rate
 			c.pauseIfFull()
 			return nil
@@ -186,30 +187,30 @@ func (c *conn) proceed() *stream {
 }
 
 // batch holds small output back, so that pipelined responses go in one send.
-func (c *conn) batch() {
+func (c *h1conn) batch() {
 	const enough = 16 << 10
 	switch {
 	case c.out == nil || c.sending > 0: // Sent goes on
 	case len(c.out.B) >= enough:
 		c.send()
 	default:
-		c.l.hold(c)
+		c.l.hold(c.conn)
 	}
 }
 
 // awaitBodyEnd reads and drops a body that its handler did not want, in order
 // to find the next request behind it.
-func (c *conn) awaitBodyEnd() {
+func (c *h1conn) awaitBodyEnd() {
 	c.l.n.unread.Add(1)
 	c.s.recycle()
-	c.setState(stateUnread)
+	c.setPhase(phaseUnread)
 	c.setTimer(TimeoutUnread, c.l.srv.limits.DrainTimeout)
 	c.resume()
 	c.send()
 }
 
 // recvUnread takes bytes of such a body.
-func (c *conn) recvUnread(b []byte) {
+func (c *h1conn) recvUnread(b []byte) {
 	s := c.s
 	b = s.discard(b)
 	switch {
