@@ -21,10 +21,11 @@ type Options struct {
 	Entries   int
 	CQEntries int
 
-	// BufferSize is the size of a receive buffer in bytes; 0: 4096.
+	// BufferSize is the size of a receive buffer in bytes, at most 1 MiB (half
+	// of ring.MaxRecvAfterPause); 0: 4096.
 	BufferSize int
 	// Provided is how many receive buffers a loop gives to the kernel, 1 …
-	// 32768; 0: 256.
+	// 32768, but not more than 1 MiB of them; 0: 256, or what 1 MiB holds.
 	Provided int
 	// Reserve is how many further buffers a loop has, to stand in for those
 	// that handlers hold on to; 0: 80, negative: none. All together at most 65,536.
@@ -53,7 +54,12 @@ const (
 	defaultArenaBytes = 1 << 20
 	defaultRestBytes  = 128 << 20
 
-	maxBuffers = 1 << 16
+	maxBuffers  = 1 << 16
+	maxProvided = 1 << 15
+	// maxProvidedBytes bounds Provided × BufferSize. All of them can be filled
+	// for one connection before it pauses, and as much again before the kernel
+	// hears of the pause: together what ring.MaxRecvAfterPause promises.
+	maxProvidedBytes = ring.MaxRecvAfterPause / 2
 )
 
 // withDefaults replaces zeros and brings the rest into range.
@@ -66,8 +72,8 @@ func (o Options) withDefaults() Options {
 	}
 	set(&o.Entries, defaultEntries, iouring.MinEntries, 1<<15)
 	set(&o.CQEntries, 8*o.Entries, o.Entries, 1<<16)
-	set(&o.BufferSize, defaultBufferSize, 1, ring.MaxRecvAfterPause)
-	set(&o.Provided, defaultProvided, 1, 1<<15)
+	set(&o.BufferSize, defaultBufferSize, 1, maxProvidedBytes)
+	set(&o.Provided, defaultProvided, 1, min(maxProvided, maxProvidedBytes/o.BufferSize))
 	set(&o.Reserve, defaultReserve, 0, maxBuffers-o.Provided)
 	set(&o.ArenaBytes, defaultArenaBytes, ring.MaxSend, 1<<30)
 	set(&o.RestBytes, defaultRestBytes, ring.MaxSend, 1<<30)
