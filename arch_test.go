@@ -34,6 +34,7 @@ var arrows = map[string][]string{
 	"conn":                 {"app", "app/field", "h1", "ring", byteBuffer},
 	"conn/stress":          {},
 	"h1":                   {"app/field"},
+	"h2/hpack":             {},
 	"ring":                 {},
 	"ring/auto":            {"ring", "ring/iouring", "ring/netengine", "ring/takeover", "ring/uring", sysUnix},
 	"ring/epoll":           {"ring", "ring/proactor", "ring/system", "ring/takeover", sysUnix},

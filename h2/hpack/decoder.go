@@ -1,0 +1,354 @@
+package hpack
+
+// A Field is one field line. Name and Value are views whose lifetime the
+// function that hands it out states.
+type Field struct {
+	Name, Value []byte
+	// Sensitive: the sender asks that no intermediary ever indexes it (RFC
+	// 7541 §6.2.3). Who passes it on must mark it again.
+	Sensitive bool
+}
+
+// A Decoder turns the header blocks of one direction of one connection into
+// fields. It must see every block, in the order of arrival.
+//
+//	            ┌── update ──┐                ┌── field ──┐
+//	            ▼            │                ▼           │
+//	Begin ──▶ updates ───────┘──── field ──▶ fields ──────┘──── update ──▶ failed
+//	            │                             │
+//	            └────── end of block ─────────┴──▶ idle ──▶ Begin
+//
+// Any error leads to failed, and nothing leads out of it but Reset. Leaving
+// updates fails if an update is owed and has not come.
+type Decoder struct {
+	table table
+	lim   *Limits
+	state decoderState
+	err   *Error
+
+	// allowed is the maximum that the peer acknowledged, in octets; an update
+	// may set no more. owed is the smallest since the last update or block: if
+	// the table's maximum is above it, the next block must first go down to it.
+	allowed, owed int
+
+	// Of the block being read.
+	block   []byte
+	pos     int // of the next representation
+	scratch *Scratch
+	count   int // fields
+	section int // octets, RFC 9113 §6.5.2
+	excess  Excess
+}
+
+type decoderState uint8
+
+const (
+	// stateIdle: no block. The zero state.
+	stateIdle decoderState = iota
+	// stateUpdates: at the start of a block, where table size updates may be.
+	stateUpdates
+	// stateFields: after the first field, where they may not.
+	stateFields
+	// stateFailed: after an error.
+	stateFailed
+)
+
+// NewDecoder is a Decoder whose peer was told maxTable as
+// SETTINGS_HEADER_TABLE_SIZE (4096 if nothing, RFC 9113 §6.5.2), in octets, at
+// most MaxTable. lim is retained and must not change while a block is read.
+func NewDecoder(maxTable uint32, lim *Limits) *Decoder {
+	d := new(Decoder)
+	d.Reset(maxTable, lim)
+	return d
+}
+
+// Reset makes d as new, for another connection, and keeps the table's memory.
+func (d *Decoder) Reset(maxTable uint32, lim *Limits) {
+	mustBeTableSize(maxTable)
+	t := d.table
+	t.reset(int(maxTable))
+	*d = Decoder{table: t, lim: lim, allowed: int(maxTable), owed: int(maxTable)}
+}
+
+// mustBeTableSize refuses what no configuration may hold: the sizes are ours.
+func mustBeTableSize(n uint32) {
+	if n > MaxTable {
+		panic("BUG: a dynamic table larger than MaxTable")
+	}
+}
+
+// SetMaxTable says that the peer acknowledged another
+// SETTINGS_HEADER_TABLE_SIZE, in octets, at most MaxTable. It is called
+// between blocks. If the table's maximum is above it, the next block must
+// begin by lowering it.
+func (d *Decoder) SetMaxTable(n uint32) {
+	mustBeTableSize(n)
+	d.allowed = int(n)
+	d.owed = min(d.owed, int(n))
+}
+
+// TableSize is the size of the dynamic table, in octets (RFC 7541 §4.1).
+func (d *Decoder) TableSize() int { return d.table.size }
+
+// Err is the error in this block or an earlier one, nil if there is none. A
+// nil *Error must not be put into an error.
+func (d *Decoder) Err() *Error { return d.err }
+
+// Exceeded is the limit that this block exceeds, Within if none. It is final
+// when Next has returned false.
+func (d *Decoder) Exceeded() Excess { return d.excess }
+
+// SectionBytes is the size of the fields that Next returned for this block, in
+// octets as RFC 9113 §6.5.2 counts them.
+func (d *Decoder) SectionBytes() int { return d.section }
+
+// FieldCount is how many fields Next returned for this block.
+func (d *Decoder) FieldCount() int { return d.count }
+
+// Begin starts a whole block, that is, the joined fragments of HEADERS or
+// PUSH_PROMISE and their CONTINUATIONs. block and s belong to d, unchanged,
+// until Next returns false. The block before must have been read to its end.
+func (d *Decoder) Begin(block []byte, s *Scratch) {
+	switch d.state {
+	case stateFailed:
+		return
+	case stateUpdates, stateFields:
+		panic("BUG: Begin before the end of the last block")
+	}
+	d.block, d.scratch, d.pos = block, s, 0
+	d.count, d.section, d.excess = 0, 0, Within
+	d.state = stateUpdates
+}
+
+// Next is the next field of the block; false at its end and after an error.
+// The views are valid until the next call of Next, Begin or Reset. A field
+// that exceeds a limit is not returned, nor any after it; the rest of the
+// block is then read within this call.
+func (d *Decoder) Next() (Field, bool) {
+	if d.scratch != nil {
+		d.scratch.reset()
+	}
+	for d.pos < len(d.block) && d.err == nil {
+		if f, ok := d.step(); ok {
+			return f, true
+		}
+	}
+	d.finish()
+	return Field{}, false
+}
+
+// finish ends the block, if there is one.
+func (d *Decoder) finish() {
+	if d.state == stateUpdates {
+		d.leaveUpdates()
+	}
+	if d.state != stateFailed {
+		d.state = stateIdle
+	}
+	d.block, d.scratch, d.pos = nil, nil, 0
+}
+
+// step reads one representation. It reports whether there is a field to be
+// returned.
+func (d *Decoder) step() (f Field, ok bool) {
+	c := d.block[d.pos]
+	if c&0xe0 == 0x20 { // RFC 7541 §6.3: 001
+		d.update()
+		return f, false
+	}
+	if d.state == stateUpdates && !d.leaveUpdates() {
+		return f, false
+	}
+	switch {
+	case c >= 0x80: // §6.1: 1
+		return d.indexed()
+	case c >= 0x40: // §6.2.1: 01
+		return d.literal(6)
+	default: // §6.2.2: 0000, §6.2.3: 0001
+		f, ok = d.literal(4)
+		f.Sensitive = c&0x10 != 0
+		return f, ok
+	}
+}
+
+// leaveUpdates is the way from updates to fields, or to the end.
+func (d *Decoder) leaveUpdates() bool {
+	// RFC 7541 §4.2: a change in the maximum size is signaled by an update,
+	// which MUST occur at the beginning of the first block after the change,
+	// and the smallest maximum in between MUST be signaled.
+	if d.owed < d.table.max {
+		return d.fail(UpdateMissing, 0)
+	}
+	d.owed = d.allowed
+	d.state = stateFields
+	return true
+}
+
+// update reads a table size update (RFC 7541 §6.3).
+func (d *Decoder) update() {
+	at := d.pos
+	if d.state != stateUpdates {
+		// RFC 7541 §4.2: it MUST occur at the beginning of a block.
+		d.fail(UpdateMisplaced, at)
+		return
+	}
+	n, ok := d.integer(5)
+	if !ok {
+		return
+	}
+	switch {
+	case int64(n) > int64(d.allowed):
+		// RFC 7541 §6.3: a value that exceeds the limit MUST be treated as a
+		// decoding error.
+		d.fail(UpdateTooLarge, at)
+	case d.owed < d.table.max && int(n) > d.owed:
+		// §4.2: the smallest maximum MUST be signaled, and before the final one.
+		d.fail(UpdateMissing, at)
+	default:
+		d.table.setMax(int(n))
+		d.owed = d.allowed
+	}
+}
+
+// indexed reads an indexed field (RFC 7541 §6.1).
+func (d *Decoder) indexed() (f Field, ok bool) {
+	at := d.pos
+	i, ok := d.integer(7)
+	if !ok {
+		return f, false
+	}
+	f.Name, f.Value, ok = d.lookup(i)
+	if !ok {
+		return f, d.fail(BadIndex, at)
+	}
+	return f, d.admit(len(f.Name), len(f.Value))
+}
+
+// lookup is the field at an index of both tables (RFC 7541 §2.3.3).
+func (d *Decoder) lookup(i uint32) (name, value []byte, ok bool) {
+	switch {
+	case i == 0: // §6.1: index 0 MUST be treated as a decoding error
+		return nil, nil, false
+	case i <= staticLen:
+		f := &static[i]
+		return f.name, f.value, true
+	case i-staticLen <= d.table.count:
+		name, value = d.table.get(i - staticLen - 1)
+		return name, value, true
+	}
+	return nil, nil, false // §2.3.3: nor are indices above both tables valid
+}
+
+// literal reads a literal field with an n-bit index of its name, 6 if it is to
+// be added to the table (RFC 7541 §6.2).
+func (d *Decoder) literal(n uint) (f Field, ok bool) {
+	at := d.pos
+	i, ok := d.integer(n)
+	if !ok {
+		return f, false
+	}
+	var nameLen, valueLen int
+	if i == 0 {
+		f.Name, nameLen, ok = d.text()
+	} else if f.Name, _, ok = d.lookup(i); !ok {
+		return f, d.fail(BadIndex, at)
+	} else if nameLen = len(f.Name); n == 6 && i > staticLen {
+		// §4.4: the entry may be evicted by the one that refers to it.
+		f.Name = append(d.scratch.take(nameLen)[:0], f.Name...)
+	}
+	if !ok {
+		return f, false
+	}
+	if f.Value, valueLen, ok = d.text(); !ok {
+		return f, false
+	}
+	if n == 6 {
+		d.add(f, nameLen+valueLen)
+	}
+	return f, d.admit(nameLen, valueLen)
+}
+
+// add puts a field of n octets into the table. If it is not all here, it is
+// larger than the table, and then §4.4 has the table emptied.
+func (d *Decoder) add(f Field, n int) {
+	if len(f.Name)+len(f.Value) != n {
+		d.table.evict(0)
+		return
+	}
+	d.table.add(f.Name, f.Value)
+}
+
+// admit counts a field, whose octets are given, and reports whether it may be
+// returned.
+func (d *Decoder) admit(nameLen, valueLen int) bool {
+	size := nameLen + valueLen + entryOverhead
+	switch {
+	case d.excess != Within:
+		return false
+	case max(nameLen, valueLen) > d.lim.StringBytes:
+		d.excess = StringTooLong
+	case d.count >= d.lim.FieldCount:
+		d.excess = TooManyFields
+	case size > d.lim.SectionBytes-d.section:
+		d.excess = SectionTooLarge
+	default:
+		d.count++
+		d.section += size
+		return true
+	}
+	return false
+}
+
+// integer reads an integer with an n-bit prefix at pos (RFC 7541 §5.1).
+func (d *Decoder) integer(n uint) (v uint32, ok bool) {
+	v, end, kind := parseInt(d.block, d.pos, n)
+	if kind != 0 {
+		return 0, d.fail(kind, d.pos)
+	}
+	d.pos = end
+	return v, true
+}
+
+// text reads a string at pos (RFC 7541 §5.2) and says how long it is. One that
+// can neither be returned nor be in the table is nil.
+func (d *Decoder) text() (s []byte, n int, ok bool) {
+	at := d.pos
+	if at >= len(d.block) {
+		return nil, 0, d.fail(Truncated, at)
+	}
+	coded := d.block[at]&0x80 != 0
+	length, ok := d.integer(7)
+	if !ok {
+		return nil, 0, false
+	}
+	if int64(length) > int64(len(d.block)-d.pos) {
+		return nil, 0, d.fail(Truncated, at)
+	}
+	end := d.pos + int(length)
+	raw := d.block[d.pos:end:end]
+	d.pos = end
+	if !coded {
+		return raw, len(raw), true
+	}
+	return d.decodeText(raw, at)
+}
+
+func (d *Decoder) decodeText(raw []byte, at int) (s []byte, n int, ok bool) {
+	// No code is shorter than five bits.
+	s = d.scratch.take(min(len(raw)*8/minCodeLen, max(d.lim.StringBytes, d.table.max)))
+	n, kind := parseHuffman(s, raw)
+	if kind != 0 {
+		return nil, 0, d.fail(kind, at)
+	}
+	if n > len(s) {
+		return nil, n, true
+	}
+	return s[:n:n], n, true
+}
+
+// fail ends everything. It returns false, for its callers to return.
+func (d *Decoder) fail(kind Kind, offset int) bool {
+	d.err = &Error{Kind: kind, Offset: offset}
+	d.state = stateFailed
+	return false
+}
