@@ -20,19 +20,30 @@ func New(o Options) (ring.Engine, error) {
 		return nil, err
 	}
 	o = o.withDefaults()
+	start := time.Now()
+	return newEngine(o, func() (Calls, error) {
+		k, err := newKernel(start, o.RestBytes)
+		if err != nil {
+			return nil, unavailable(err)
+		}
+		return k, nil
+	})
+}
+
+// newEngine makes an engine whose loops make the calls that newCalls answers.
+func newEngine(o Options, newCalls func() (Calls, error)) (ring.Engine, error) {
 	if o.Loops < 1 {
 		o.Loops = system.CPUs()
 	}
-	start := time.Now()
 	e, err := proactor.New(proactor.Config{
 		Name:  Name,
 		Loops: o.Loops,
 		NewPort: func(int) (proactor.Port, error) {
-			k, err := newKernel(start, o.RestBytes)
+			calls, err := newCalls()
 			if err != nil {
-				return nil, unavailable(err)
+				return nil, err
 			}
-			return NewPort(k, o)
+			return NewPort(calls, o)
 		},
 		Sockets:  &system.Sockets{},
 		Takeover: o.Takeover,

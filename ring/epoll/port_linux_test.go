@@ -1,0 +1,641 @@
+package epoll
+
+import (
+	"bytes"
+	"io"
+	"net"
+	"reflect"
+	"strings"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/uringserve/uringserve/ring/proactor"
+	"github.com/uringserve/uringserve/ring/system"
+)
+
+func TestAcceptAndRecv(t *testing.T) {
+	p := newTestPort(t, Options{})
+	p.provideAll()
+	var s system.Sockets
+	fds, addr, err := s.Listen("tcp", "127.0.0.1:0", 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.CloseListener(fds[0])
+	accept := ud(proactor.OpAccept, 1)
+	p.Accept(fds[0], accept)
+	for i := range uint32(3) {
+		c, err := net.Dial("tcp", addr.String())
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer c.Close()
+		got := p.next()
+		if got.UserData != accept || got.Res < 0 || !got.More {
+			t.Fatalf("accept: %+v", got)
+		}
+		fd := int(got.Res)
+		if flags, err := unix.FcntlInt(uintptr(fd), unix.F_GETFD, 0); err != nil || flags&unix.FD_CLOEXEC == 0 {
+			t.Error("children inherit the connection")
+		}
+		recv := ud(proactor.OpRecv, i)
+		p.Recv(fd, recv)
+		for _, text := range []string{"one", "two"} {
+			c.Write([]byte(text))
+			p.wantBytes(recv, text)
+		}
+		c.(*net.TCPConn).CloseWrite()
+		p.want("FIN", recv, 0)
+		p.Close(fd, ud(proactor.OpClose, i))
+		p.quiet("a close that succeeds does not complete")
+	}
+	p.Cancel(accept, ud(proactor.OpCancel, 1))
+	p.want("cancelled accept", accept, failure(proactor.ECANCELED))
+	p.quiet("a cancel that succeeds does not complete")
+	if c, err := net.Dial("tcp", addr.String()); err == nil {
+		defer c.Close()
+	}
+	p.quiet("nobody accepts")
+	p.Cancel(accept, ud(proactor.OpCancel, 1))
+	p.want("cancel of nothing", ud(proactor.OpCancel, 1), failure(proactor.ENOENT))
+	p.Accept(fds[0], accept)
+	if c := p.next(); c.Res < 0 || !c.More {
+		t.Fatalf("the connection that waited: %+v", c)
+	} else {
+		closeAll(int(c.Res))
+	}
+}
+
+// One Enter takes so many connections of a listener, and the next the rest.
+func TestAcceptIsBounded(t *testing.T) {
+	for _, n := range []int{acceptBatch - 1, acceptBatch, acceptBatch + 1} {
+		p := newTestPort(t, Options{})
+		var s system.Sockets
+		fds, addr, err := s.Listen("tcp", "127.0.0.1:0", 1)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for range n {
+			c, err := net.Dial("tcp", addr.String())
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer c.Close()
+		}
+		p.Accept(fds[0], ud(proactor.OpAccept, 1))
+		p.enter(proactor.WaitLong, time.Second)
+		first := p.reap()
+		if want := min(n, acceptBatch); len(first) != want {
+			t.Errorf("%d of %d in the first Enter, want %d", len(first), n, want)
+		}
+		p.enter(proactor.WaitLong, 0)
+		second := p.reap()
+		if len(first)+len(second) != n {
+			t.Errorf("%d and then %d of %d", len(first), len(second), n)
+		}
+		for _, c := range append(first, second...) {
+			closeAll(int(c.Res))
+		}
+		s.CloseListener(fds[0])
+	}
+}
+
+func TestNothingOpen(t *testing.T) {
+	p := newTestPort(t, Options{})
+	const none = 1 << 20
+	p.Accept(none, ud(proactor.OpAccept, 1))
+	p.want("accept", ud(proactor.OpAccept, 1), failure(proactor.EBADF))
+	p.Recv(none, ud(proactor.OpRecv, 2))
+	p.want("recv", ud(proactor.OpRecv, 2), failure(proactor.EBADF))
+	p.PollHangup(none, ud(proactor.OpPoll, 2))
+	p.want("poll", ud(proactor.OpPoll, 2), failure(proactor.EBADF))
+	p.Send(none, p.SendArena()[:1], ud(proactor.OpSend, 2), true)
+	p.want("skipped send", ud(proactor.OpSend, 2), failure(proactor.EBADF))
+	p.Send(none, p.SendArena()[:1], ud(proactor.OpSendRest, 2), false)
+	p.want("send", ud(proactor.OpSendRest, 2), failure(proactor.EBADF))
+	p.Shutdown(none, true, ud(proactor.OpShutdown, 2))
+	p.want("shutdown", ud(proactor.OpShutdown, 2), failure(proactor.EBADF))
+	p.Close(none, ud(proactor.OpClose, 2))
+	p.want("close", ud(proactor.OpClose, 2), failure(proactor.EBADF))
+	for op := proactor.OpAccept; op <= proactor.OpNone; op++ {
+		p.Cancel(ud(op, 2), ud(proactor.OpCancel, 3))
+		p.want("cancel", ud(proactor.OpCancel, 3), failure(proactor.ENOENT))
+	}
+}
+
+// A buffer that was filled may not have held all: the next Enter does not
+// wait. One that was not, did.
+func TestFullBufferComesAgain(t *testing.T) {
+	const size = 16
+	for _, n := range []int{size - 1, size, size + 1, 3*size + 5} {
+		p := newTestPort(t, Options{BufferSize: size})
+		p.provideAll()
+		fd, peer := socketpair(t)
+		p.Recv(fd, ud(proactor.OpRecv, 1))
+		text := strings.Repeat("x", n-1) + "y"
+		write(t, peer, text)
+		got := 0
+		for rounds := 0; got < n; rounds++ {
+			p.enter(proactor.WaitLong, -1) // would wait for ever
+			all := p.reap()
+			if len(all) > 1 {
+				t.Fatalf("%d receives in one round", len(all))
+			}
+			for _, c := range all {
+				if want := min(size, n-got); int(c.Res) != want {
+					t.Fatalf("%d bytes of %d, want %d", c.Res, n, want)
+				}
+				got += int(c.Res)
+			}
+			if rounds > n {
+				t.Fatal("the bytes do not come")
+			}
+		}
+		p.quiet("all was received")
+		closeAll(fd)
+	}
+}
+
+// Everybody who is ready gets a buffer before anybody gets a second one.
+func TestRoundsAreFair(t *testing.T) {
+	const size, conns = 8, 5
+	p := newTestPort(t, Options{BufferSize: size, Provided: conns})
+	p.provideAll()
+	for i := range uint32(conns) {
+		fd, peer := socketpair(t)
+		defer closeAll(fd)
+		p.Recv(fd, ud(proactor.OpRecv, i))
+		write(t, peer, strings.Repeat("x", 4*size))
+	}
+	for round := range 4 {
+		p.enter(proactor.WaitLong, -1)
+		seen := map[uint32]int{}
+		for _, c := range p.reap() {
+			if c.Res != size {
+				t.Fatalf("%+v", c)
+			}
+			seen[c.UserData.Slot()]++
+			p.Provide(c.Buf)
+		}
+		for i := range uint32(conns) {
+			if seen[i] != 1 {
+				t.Errorf("round %d: connection %d had %d receives", round, i, seen[i])
+			}
+		}
+	}
+}
+
+func TestEndBehindTheBytes(t *testing.T) {
+	p := newTestPort(t, Options{})
+	p.provideAll()
+	fd, peer := tcpPair(t)
+	defer closeAll(fd)
+	// Told in one event: there is no second edge for the FIN.
+	peer.Write([]byte("bye"))
+	peer.CloseWrite()
+	recv := ud(proactor.OpRecv, 1)
+	p.Recv(fd, recv)
+	p.wantBytes(recv, "bye")
+	p.want("FIN", recv, 0)
+	p.quiet("the end comes once")
+	// Armed again, it shows again.
+	p.Recv(fd, recv)
+	p.want("FIN", recv, 0)
+}
+
+func TestResetShows(t *testing.T) {
+	p := newTestPort(t, Options{})
+	p.provideAll()
+	fd, peer := tcpPair(t)
+	defer closeAll(fd)
+	recv := ud(proactor.OpRecv, 1)
+	p.Recv(fd, recv)
+	p.enter(proactor.NoWait, 0)
+	peer.SetLinger(0)
+	peer.Close()
+	p.want("reset", recv, failure(proactor.ECONNRESET))
+}
+
+// What became readable while nobody received is remembered.
+func TestKnownReadableIsReadyAtOnce(t *testing.T) {
+	p := newTestPort(t, Options{})
+	p.provideAll()
+	fd, peer := socketpair(t)
+	defer closeAll(fd)
+	recv := ud(proactor.OpRecv, 1)
+	p.Recv(fd, recv)
+	p.quiet("nothing was sent")
+	p.Cancel(recv, ud(proactor.OpCancel, 1))
+	p.want("cancelled receive", recv, failure(proactor.ECANCELED))
+	write(t, peer, "edge")
+	p.quiet("nobody receives")
+	p.Recv(fd, recv)
+	p.wantBytes(recv, "edge")
+	p.quiet("drained")
+	write(t, peer, "again")
+	p.wantBytes(recv, "again")
+	// Readable and cancelled in the same Enter: the bytes stay.
+	write(t, peer, "kept")
+	p.Cancel(recv, ud(proactor.OpCancel, 1))
+	p.want("cancelled receive", recv, failure(proactor.ECANCELED))
+	p.Recv(fd, recv)
+	p.wantBytes(recv, "kept")
+}
+
+func TestNoBuffersThenArmedAgain(t *testing.T) {
+	p := newTestPort(t, Options{Provided: 2, Reserve: -1, BufferSize: 64})
+	p.provideAll()
+	fd, peer := socketpair(t)
+	defer closeAll(fd)
+	recv := ud(proactor.OpRecv, 1)
+	p.Recv(fd, recv)
+	text := strings.Repeat("0123456789abcdef", 10) // 160 bytes: 2½ buffers
+	write(t, peer, text)
+	var got []byte
+	var held []uint32
+	for c := p.next(); c.HasBuf; c = p.next() {
+		got = append(got, p.Buffer(c.Buf)[:c.Res]...)
+		held = append(held, c.Buf)
+		p.seen = append(p.seen, p.reap()...)
+		if len(held) == 2 {
+			p.want("without buffers", recv, failure(proactor.ENOBUFS))
+			break
+		}
+	}
+	p.quiet("it ended")
+	for _, id := range held {
+		p.Provide(id)
+	}
+	p.Recv(fd, recv)
+	p.wantBytes(recv, text[len(got):])
+}
+
+func TestSkippedSendCompletesOnlyWhenShort(t *testing.T) {
+	p := newTestPort(t, Options{})
+	fd, peer := tcpPair(t)
+	defer closeAll(fd)
+	unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_SNDBUF, 4096)
+	arena := p.SendArena()
+	copy(arena, "hello")
+	p.Send(fd, arena[:5], ud(proactor.OpSend, 1), true)
+	p.enter(proactor.NoWait, 0)
+	if got := p.reap(); len(got) != 0 {
+		t.Fatalf("a whole send completed: %+v", got)
+	}
+	var b [5]byte
+	if _, err := io.ReadFull(peer, b[:]); err != nil || string(b[:]) != "hello" {
+		t.Fatalf("peer read %q, %v", b, err)
+	}
+	var taken int32 = -1
+	for i := 0; taken < 0; i++ {
+		p.Send(fd, arena[:60<<10], ud(proactor.OpSend, 2), true)
+		p.enter(proactor.NoWait, 0)
+		if got := p.reap(); len(got) == 1 && got[0].UserData == ud(proactor.OpSend, 2) && !got[0].More {
+			taken = got[0].Res
+		} else if len(got) != 0 || i == 200 {
+			t.Fatalf("short send %d: %+v", i, got)
+		}
+	}
+	if taken == 0 || taken >= 60<<10 {
+		t.Fatalf("a short send took %d", taken)
+	}
+	p.fill(fd)
+	p.Send(fd, arena[:1<<10], ud(proactor.OpSend, 3), true)
+	p.want("send to a full socket", ud(proactor.OpSend, 3), failure(proactor.EAGAIN))
+	p.quiet("it does not wait")
+}
+
+func TestSendWaitsForThePeer(t *testing.T) {
+	p := newTestPort(t, Options{ArenaBytes: 4 << 20})
+	fd, peer := tcpPair(t)
+	defer closeAll(fd)
+	b := p.SendArena()[:4<<20]
+	for i := range b {
+		b[i] = byte(i * 7)
+	}
+	rest := ud(proactor.OpSendRest, 1)
+	p.Send(fd, b, rest, false)
+	p.quiet("the peer does not read")
+	got := make(chan []byte)
+	go func() {
+		all := make([]byte, len(b))
+		n, _ := io.ReadFull(peer, all)
+		got <- all[:n]
+	}()
+	p.want("armed send", rest, int32(len(b)))
+	if !bytes.Equal(<-got, b) {
+		t.Error("the peer got other bytes")
+	}
+	// One that need not wait completes, too.
+	p.Send(fd, b[:10], rest, false)
+	p.want("small send", rest, 10)
+}
+
+func TestWaitingSendEnds(t *testing.T) {
+	rest := ud(proactor.OpSendRest, 1)
+	start := func(t *testing.T, full bool) (p *testPort, fd int, peer *net.TCPConn) {
+		p = newTestPort(t, Options{ArenaBytes: 8 << 20})
+		p.provideAll()
+		fd, peer = tcpPair(t)
+		t.Cleanup(func() { closeAll(fd) })
+		if full {
+			p.fill(fd)
+		}
+		p.Send(fd, p.SendArena()[:8<<20], rest, false)
+		p.quiet("the peer does not read")
+		return p, fd, peer
+	}
+	t.Run("cancelled after a part", func(t *testing.T) {
+		p, _, _ := start(t, false)
+		p.Cancel(rest, ud(proactor.OpCancel, 1))
+		if c := p.next(); c.UserData != rest || c.Res <= 0 || c.Res >= 8<<20 {
+			t.Fatalf("%+v", c)
+		}
+		p.quiet("it ends once")
+	})
+	t.Run("cancelled before any", func(t *testing.T) {
+		p, _, _ := start(t, true)
+		p.Cancel(rest, ud(proactor.OpCancel, 1))
+		p.want("cancelled send", rest, failure(proactor.ECANCELED))
+	})
+	t.Run("reset", func(t *testing.T) {
+		p, _, peer := start(t, true)
+		peer.SetLinger(0)
+		peer.Close()
+		p.want("reset", rest, failure(proactor.ECONNRESET))
+	})
+	t.Run("closed under it", func(t *testing.T) {
+		p, fd, _ := start(t, true)
+		p.Close(fd, ud(proactor.OpClose, 1))
+		p.quiet("nobody is told")
+		if len(p.freeSends) != len(p.sends) {
+			t.Error("the send's place is lost")
+		}
+	})
+}
+
+func TestShutdownComesAfterSendsAndBeforeClose(t *testing.T) {
+	p := newTestPort(t, Options{})
+	for range 20 {
+		fd, peer := tcpPair(t)
+		arena := p.SendArena()
+		copy(arena, "last words")
+		p.Send(fd, arena[:10], ud(proactor.OpSend, 1), true)
+		p.Shutdown(fd, false, ud(proactor.OpShutdown, 1))
+		p.Close(fd, ud(proactor.OpClose, 1))
+		p.enter(proactor.NoWait, 0)
+		if got := p.reap(); len(got) != 0 {
+			t.Fatalf("completions %+v", got)
+		}
+		if b, err := io.ReadAll(peer); err != nil || string(b) != "last words" {
+			t.Fatalf("peer read %q, %v", b, err)
+		}
+		if _, err := unix.FcntlInt(uintptr(fd), unix.F_GETFD, 0); err == nil {
+			t.Fatal("the descriptor is open")
+		}
+	}
+}
+
+func TestPollHangup(t *testing.T) {
+	poll := ud(proactor.OpPoll, 1)
+	for _, tt := range []struct {
+		name string
+		run  func(p *testPort, fd int, peer *net.TCPConn)
+	}{
+		{"reset", func(p *testPort, fd int, peer *net.TCPConn) {
+			p.PollHangup(fd, poll)
+			p.quiet("nothing happened")
+			peer.Write([]byte("data"))
+			p.quiet("data came")
+			peer.CloseWrite()
+			p.quiet("a FIN alone")
+			peer.SetLinger(0)
+			peer.Close()
+			p.want("hang-up", poll, hungUp)
+			p.quiet("it completes once")
+		}},
+		{"reset before the socket was watched", func(p *testPort, fd int, peer *net.TCPConn) {
+			peer.SetLinger(0)
+			peer.Close()
+			p.PollHangup(fd, poll)
+			p.want("hang-up", poll, hungUp)
+		}},
+		{"reset before it was armed", func(p *testPort, fd int, peer *net.TCPConn) {
+			recv := ud(proactor.OpRecv, 1)
+			p.Recv(fd, recv)
+			p.Cancel(recv, ud(proactor.OpCancel, 1))
+			p.want("cancelled receive", recv, failure(proactor.ECANCELED))
+			peer.SetLinger(0)
+			peer.Close()
+			p.quiet("nobody asked")
+			p.PollHangup(fd, poll)
+			p.want("hang-up", poll, hungUp)
+		}},
+		{"cancelled after a FIN", func(p *testPort, fd int, peer *net.TCPConn) {
+			peer.CloseWrite()
+			p.PollHangup(fd, poll)
+			p.quiet("a FIN alone")
+			p.Cancel(poll, ud(proactor.OpCancel, 1))
+			p.want("cancelled poll", poll, failure(proactor.ECANCELED))
+			p.quiet("it completes once")
+		}},
+		{"both sides ended", func(p *testPort, fd int, peer *net.TCPConn) {
+			p.PollHangup(fd, poll)
+			p.Shutdown(fd, false, ud(proactor.OpShutdown, 1))
+			p.quiet("our FIN alone")
+			peer.CloseWrite()
+			p.want("hang-up", poll, hungUp)
+		}},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			p := newTestPort(t, Options{})
+			p.provideAll()
+			fd, peer := tcpPair(t)
+			defer closeAll(fd)
+			tt.run(p, fd, peer)
+		})
+	}
+}
+
+func TestWake(t *testing.T) {
+	p := newTestPort(t, Options{})
+	wake := ud(proactor.OpWake, 0)
+	p.Wake()
+	p.quiet("nobody armed")
+	p.ArmWake(wake)
+	if c := p.next(); c.UserData != wake || !c.More {
+		t.Fatalf("wake before the arm: %+v", c)
+	}
+	// Not waiting: the flag does it, and wakes coalesce.
+	p.Wake()
+	p.Wake()
+	if c := p.next(); c.UserData != wake || !c.More {
+		t.Fatalf("wake: %+v", c)
+	}
+	p.quiet("wakes coalesce")
+	// Waiting: from another goroutine, many times.
+	for range 200 {
+		go p.Wake()
+		for tries := 0; ; tries++ {
+			p.enter(proactor.WaitLong, -1)
+			if got := p.reap(); len(got) == 1 && got[0].UserData == wake && got[0].More {
+				break
+			} else if len(got) != 0 || tries == 1000 {
+				t.Fatalf("wake: %+v", got)
+			}
+		}
+	}
+	p.quiet("one completion for each")
+	p.Cancel(wake, ud(proactor.OpCancel, 0))
+	p.want("cancelled wake", wake, failure(proactor.ECANCELED))
+}
+
+func TestSpace(t *testing.T) {
+	for given, want := range map[int]int{1: 8, 8: 8, 9: 9} {
+		p := newTestPort(t, Options{Queue: given})
+		if n := p.Space(); n != want {
+			t.Fatalf("Queue %d: space %d, want %d", given, n, want)
+		}
+		for n := want; n > 0; n-- {
+			if p.Space() != n {
+				t.Fatalf("space %d, want %d", p.Space(), n)
+			}
+			p.Shutdown(-1, false, ud(proactor.OpShutdown, 1))
+		}
+		func() {
+			defer func() {
+				if recover() == nil {
+					t.Error("more was queued than there was space")
+				}
+			}()
+			p.Shutdown(-1, false, ud(proactor.OpShutdown, 1))
+		}()
+		p.enter(proactor.NoWait, 0)
+		if n := len(p.reap()); n != want || p.Space() != want || p.Overflowed() {
+			t.Errorf("%d completions, space %d", n, p.Space())
+		}
+	}
+}
+
+func TestSendNow(t *testing.T) {
+	p := newTestPort(t, Options{})
+	fd, peer := socketpair(t)
+	defer closeAll(fd)
+	if n, errno := p.SendNow(fd, []byte("abc")); n != 3 || errno != 0 {
+		t.Fatalf("SendNow: %d, %d", n, errno)
+	}
+	big := make([]byte, 1<<20)
+	if n, errno := p.SendNow(fd, big); n <= 0 || n == len(big) || errno != 0 {
+		t.Fatalf("SendNow of more than fits: %d, %d", n, errno)
+	}
+	if n, errno := p.SendNow(fd, big); n != 0 || errno != proactor.EAGAIN {
+		t.Fatalf("SendNow to a full socket: %d, %d", n, errno)
+	}
+	unix.Shutdown(peer, unix.SHUT_RDWR)
+	if n, errno := p.SendNow(fd, big); n != 0 || errno != proactor.EPIPE {
+		t.Fatalf("SendNow to a closed peer: %d, %d", n, errno)
+	}
+}
+
+func TestResetOnClose(t *testing.T) {
+	p := newTestPort(t, Options{})
+	fd, peer := tcpPair(t)
+	p.ResetOnClose(fd)
+	p.Close(fd, ud(proactor.OpClose, 1))
+	p.enter(proactor.NoWait, 0)
+	var b [1]byte
+	if _, err := peer.Read(b[:]); err == nil || !strings.Contains(err.Error(), "reset") {
+		t.Errorf("peer read: %v, want a reset", err)
+	}
+}
+
+// An operation does not care which thread leads the loop, nor whether the one
+// that armed it lives.
+func TestAnotherThreadLeads(t *testing.T) {
+	p := newTestPort(t, Options{})
+	p.provideAll()
+	if p.ThreadBound() {
+		t.Error("the port says that it is bound to threads")
+	}
+	fd, peer := socketpair(t)
+	defer closeAll(fd)
+	recv := ud(proactor.OpRecv, 1)
+	p.Recv(fd, recv)
+	p.ArmWake(ud(proactor.OpWake, 0))
+	p.enter(proactor.NoWait, 0)
+	for i := range 10 {
+		done := make(chan struct{})
+		go func() {
+			defer close(done)
+			write(t, peer, "x")
+			c := p.next()
+			if c.UserData != recv || c.Res != 1 {
+				t.Errorf("thread %d: %+v", i, c)
+			}
+			p.Provide(c.Buf)
+		}()
+		<-done
+	}
+}
+
+func TestIdleConnectionIsSmall(t *testing.T) {
+	if n := reflect.TypeFor[descriptor]().Size(); n != 32 {
+		t.Errorf("an idle connection costs %d bytes; the documentation says 32", n)
+	}
+}
+
+// The wait for events is as long as was said: a brief one short, a long one
+// not shorter than its timeout, with both system calls.
+func TestWaits(t *testing.T) {
+	for _, coarse := range []bool{false, true} {
+		p := newTestPort(t, Options{})
+		if coarse {
+			p.k.coarse = unix.ENOSYS
+		}
+		for _, timeout := range []time.Duration{0, 1, 300 * time.Microsecond, 2 * time.Millisecond, 20 * time.Millisecond} {
+			began := time.Now()
+			p.enter(proactor.WaitLong, timeout)
+			if took := time.Since(began); took < timeout {
+				t.Errorf("coarse %v: waited %v of %v", coarse, took, timeout)
+			}
+		}
+		least := time.Hour
+		for range 50 {
+			began := time.Now()
+			p.enter(proactor.WaitBrief, -1)
+			least = min(least, time.Since(began))
+		}
+		if least > 5*time.Millisecond {
+			t.Errorf("coarse %v: a brief wait took %v at least", coarse, least)
+		}
+	}
+}
+
+func TestMilliseconds(t *testing.T) {
+	const ms = time.Millisecond
+	for in, want := range map[time.Duration]int{
+		-1: -1, 0: 0, 1: 1, ms - 1: 1, ms: 1, ms + 1: 2, 1<<31*ms - 2*ms: 1<<31 - 2,
+		(1<<31 - 1) * ms: 1<<31 - 1, 1 << 31 * ms: 1<<31 - 1, 1<<63 - 1: 1<<31 - 1,
+	} {
+		if got := milliseconds(in); got != want {
+			t.Errorf("%v: %d ms, want %d", in, got, want)
+		}
+	}
+}
+
+func TestDisposeLeavesNothing(t *testing.T) {
+	before := openFDs(t)
+	p := newTestPort(t, Options{})
+	fd, _ := socketpair(t)
+	p.Recv(fd, ud(proactor.OpRecv, 1))
+	p.enter(proactor.NoWait, 0)
+	p.Close(fd, ud(proactor.OpClose, 1))
+	p.enter(proactor.NoWait, 0)
+	p.Dispose()
+	p.Wake()                                    // does nothing
+	if after := openFDs(t); after != before+1 { // the peer
+		t.Errorf("%d descriptors before, %d after", before, after)
+	}
+}
