@@ -40,8 +40,15 @@ type report struct {
 	Engine   string            `json:"engine"`
 	Reason   string            `json:"reason"`
 	Kernel   string            `json:"kernel"`
+	Engines  []engine          `json:"engines"` // the best first
 	Features []feature         `json:"features"`
 	Limits   map[string]string `json:"limits"`
+}
+
+type engine struct {
+	Name   string `json:"name"`
+	State  string `json:"state"`
+	Reason string `json:"reason"`
 }
 
 type feature struct {
@@ -51,7 +58,10 @@ type feature struct {
 }
 
 func writeJSON(w io.Writer, r auto.Report) error {
-	out := report{Engine: r.Engine, Reason: r.Reason, Kernel: r.Kernel, Features: []feature{}, Limits: map[string]string{}}
+	out := report{Engine: r.Engine, Reason: r.Reason, Kernel: r.Kernel, Engines: []engine{}, Features: []feature{}, Limits: map[string]string{}}
+	for _, e := range r.Engines {
+		out.Engines = append(out.Engines, engine(e))
+	}
 	for _, f := range r.Features {
 		out.Features = append(out.Features, feature{f.Name, f.State, f.Reason})
 	}
@@ -69,6 +79,10 @@ func writeTable(w io.Writer, r auto.Report) error {
 	fmt.Fprintf(t, "engine\t%s\n", r.Engine)
 	fmt.Fprintf(t, "why\t%s\n", r.Reason)
 	fmt.Fprintf(t, "kernel\t%s\n", r.Kernel)
+	fmt.Fprintf(t, "\nengines\tstate\treason\n")
+	for _, e := range r.Engines {
+		fmt.Fprintf(t, "%s\t%s\t%s\n", e.Name, e.State, e.Reason)
+	}
 	if len(r.Features) > 0 {
 		fmt.Fprintf(t, "\nio_uring\tstate\tneeded\tremark\n")
 	}

@@ -1,13 +1,10 @@
 package auto
 
 import (
-	"errors"
 	"fmt"
-	"runtime"
 
 	"github.com/uringserve/uringserve/ring"
 	"github.com/uringserve/uringserve/ring/netengine"
-	"github.com/uringserve/uringserve/ring/takeover"
 	"github.com/uringserve/uringserve/ring/uring"
 )
 
@@ -25,15 +22,16 @@ type Options struct {
 	Engine string
 
 	// Loops is the number of loops; 0: one per CPU that this process may use
-	// (DefaultLoops) on uring, more on net, where a loop is only a lock.
+	// (DefaultLoops) on uring and epoll, more on net, where a loop is only a
+	// lock.
 	Loops int
 
 	// TakeoverOff has handlers run on goroutines unless they are marked as
 	// inline. On net they always do.
 	TakeoverOff bool
 
-	// Lost is told that a loop of the uring engine has failed for good. Its
-	// connections are gone. Called on the loop's thread; may be nil.
+	// Lost is told that a loop of the uring or epoll engine has failed for
+	// good. Its connections are gone. Called on the loop's thread; may be nil.
 	Lost func(loop int, err error)
 }
 
@@ -47,72 +45,31 @@ type Choice struct {
 type UnknownError struct{ Engine string }
 
 func (e *UnknownError) Error() string {
-	return fmt.Sprintf("no engine is called %.40q; there are auto, uring and net", e.Engine)
+	return fmt.Sprintf("no engine is called %.40q; there are auto, uring, epoll and net", e.Engine)
 }
 
 // DefaultLoops is how many CPUs this process may use: those of its affinity,
 // but not more than its cgroup's quota, rounded up; at least 1.
 func DefaultLoops() int { return uring.CPUs() }
 
-// New makes an engine. Errors are *UnknownError and *ring.UnavailableError.
+// New makes an engine: the one that is named or, for Auto, the best that runs
+// here. Each engine is tried at most once, by being made. Errors are
+// *UnknownError and, if an engine that is named can't run, its
+// *ring.UnavailableError.
 func New(o Options) (ring.Engine, Choice, error) {
-	switch o.Engine {
-	case Net:
-		return newNet(o, "asked for by name")
-	case Epoll:
-		return nil, Choice{}, &ring.UnavailableError{Engine: Epoll, Reason: "it is not built yet", Remedy: "use auto, uring or net"}
-	case Uring, Auto, "":
-	default:
-		return nil, Choice{}, &UnknownError{o.Engine}
+	if o.Engine == Auto || o.Engine == "" {
+		engine, choice := descend(o, nil)
+		return engine, choice, nil
 	}
-	byName := o.Engine == Uring
-	if forceNet {
-		if byName {
-			return nil, Choice{}, &ring.UnavailableError{Engine: Uring, Reason: "this build has the tag uringnet"}
+	for _, r := range ladder {
+		if r.name != o.Engine {
+			continue
 		}
-		return newNet(o, "this build has the tag uringnet")
+		engine, err := r.make(o)
+		if err != nil {
+			return nil, Choice{}, err
+		}
+		return engine, Choice{r.name, "asked for by name"}, nil
 	}
-	engine, err := newUring(o)
-	switch {
-	case err == nil && byName:
-		return engine, Choice{Uring, "asked for by name"}, nil
-	case err == nil:
-		return engine, Choice{Uring, whyUring}, nil
-	case byName:
-		return nil, Choice{}, err
-	}
-	return newNet(o, whyNotUring(err))
-}
-
-const whyUring = "io_uring does all that is needed here"
-
-func newUring(o Options) (ring.Engine, error) {
-	if o.Loops == 0 {
-		o.Loops = DefaultLoops()
-	}
-	return uring.New(uring.Options{
-		Loops:    o.Loops,
-		Takeover: takeover.Options{Disabled: o.TakeoverOff},
-		Lost:     o.Lost,
-	})
-}
-
-func newNet(o Options, reason string) (ring.Engine, Choice, error) {
-	return netengine.New(netengine.Options{Loops: o.Loops}), Choice{Net, reason}, nil
-}
-
-// whyNotUring explains in one line why the ladder went on.
-func whyNotUring(err error) string {
-	var u *ring.UnavailableError
-	if !errors.As(err, &u) {
-		return "uring: " + err.Error()
-	}
-	if runtime.GOOS != "linux" {
-		return u.Reason
-	}
-	s := "uring: " + u.Reason
-	if u.Remedy != "" {
-		s += "; for it, " + u.Remedy
-	}
-	return s
+	return nil, Choice{}, &UnknownError{o.Engine}
 }

@@ -3,6 +3,7 @@ package auto
 import (
 	"errors"
 	"runtime"
+	"slices"
 	"strings"
 	"testing"
 
@@ -49,18 +50,58 @@ func TestByName(t *testing.T) {
 	}
 }
 
-// The reason is one line that says what to change.
-func TestReasonOfTheFallback(t *testing.T) {
-	err := &ring.UnavailableError{Engine: Uring, Reason: "seccomp denies it", Remedy: "allow it"}
+// The reason is one line that says what to change, for each engine that would
+// have been better.
+func TestReason(t *testing.T) {
+	denied := &ring.UnavailableError{Engine: Uring, Reason: "seccomp denies it", Remedy: "allow it"}
 	want := "uring: seccomp denies it; for it, allow it"
 	if runtime.GOOS != "linux" {
 		want = "seccomp denies it"
 	}
-	if got := whyNotUring(err); got != want {
+	if got := whyNot(Uring, denied); got != want {
 		t.Errorf("%q", got)
 	}
-	if got := whyNotUring(errors.New("odd")); got != "uring: odd" {
+	if got := whyNot(Uring, errors.New("odd")); got != "uring: odd" {
 		t.Errorf("%q", got)
+	}
+	if got := reason(nil); got != whyFirst {
+		t.Errorf("nothing refused: %q", got)
+	}
+	want = "a; b"
+	if forceNet {
+		want = whyForced
+	} else if runtime.GOOS != "linux" {
+		want = "a"
+	}
+	if got := reason([]string{"a", "b"}); got != want {
+		t.Errorf("two refused: %q", got)
+	}
+}
+
+// An engine that is known to be refused is not tried, and the ladder ends with
+// net. What is found on the way is kept.
+func TestDescendSkipsTheRefused(t *testing.T) {
+	refused := map[string]error{
+		Uring: &ring.UnavailableError{Engine: Uring, Reason: "tried before"},
+		Epoll: &ring.UnavailableError{Engine: Epoll, Reason: "tried as well"},
+	}
+	e, choice := descend(Options{Loops: 2}, refused)
+	defer e.Close(0)
+	if choice.Engine != Net || e.Name() != Net || e.Loops() != 2 || len(refused) != 2 {
+		t.Errorf("%+v, %s, refused %v", choice, e.Name(), refused)
+	}
+	if !forceNet && runtime.GOOS == "linux" && choice.Reason != "uring: tried before; epoll: tried as well" {
+		t.Errorf("reason %q", choice.Reason)
+	}
+	if !forceNet && runtime.GOOS == "linux" {
+		return
+	}
+	// Here the ladder has one engine: the others say so.
+	refused = map[string]error{}
+	e, choice = descend(Options{}, refused)
+	defer e.Close(0)
+	if choice.Engine != Net || len(refused) != 2 {
+		t.Errorf("%+v, refused %v", choice, refused)
 	}
 }
 
@@ -78,6 +119,17 @@ func TestExamine(t *testing.T) {
 			t.Errorf("limit %+v", l)
 		}
 		seen[l.Name] = true
+	}
+	var names []string
+	for _, e := range r.Engines {
+		names = append(names, e.Name)
+		chosen := e.Name == r.Engine
+		if e.State != "works" && (e.State != "unsupported" || e.Reason == "" || chosen || e.Name == Net) {
+			t.Errorf("engine %+v, chosen %s", e, r.Engine)
+		}
+	}
+	if !slices.Equal(names, []string{Uring, Epoll, Net}) {
+		t.Errorf("engines %v", names)
 	}
 	for _, name := range []string{"cpus", "usable_cpus", "loops", "gomaxprocs"} {
 		if !seen[name] {

@@ -1,10 +1,14 @@
 package auto
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"runtime"
+	"strings"
 
+	"github.com/uringserve/uringserve/ring"
+	"github.com/uringserve/uringserve/ring/iouring"
 	"github.com/uringserve/uringserve/ring/uring"
 )
 
@@ -24,11 +28,19 @@ type Limit struct {
 	Advice string
 }
 
+// An EngineState says whether an engine runs here.
+type EngineState struct {
+	Name   string
+	State  string // works or unsupported
+	Reason string // why it does not work and what to change; else a remark, or empty
+}
+
 // Report says what the system allows.
 type Report struct {
 	Choice
 	Kernel   string
-	Loops    int // that the chosen engine would have
+	Loops    int           // that the chosen engine would have
+	Engines  []EngineState // the best first
 	Features []Feature
 	Limits   []Limit
 }
@@ -36,26 +48,58 @@ type Report struct {
 // Examine finds out what New would choose here, with so many loops (0: the
 // default), and what it depends on. It takes some milliseconds.
 func Examine(loops int) Report {
-	r := Report{Kernel: kernel(), Loops: loops}
+	r := Report{Kernel: kernel()}
 	probe := uring.Probe()
 	for _, f := range probe.Features {
 		r.Features = append(r.Features, Feature{f.Name, string(f.State), f.Reason, f.Required})
 	}
-	engine, choice, err := New(Options{Loops: loops})
-	if err != nil { // the ladder ends with an engine that always runs
-		panic("BUG: " + err.Error())
+	refused := map[string]error{}
+	if probe.Err != nil && !forceNet {
+		refused[Uring] = explain(probe.Err)
+		explainSetup(r.Features, refused[Uring])
 	}
+	// It is made, not only probed: rings for all loops may need more memory
+	// than may be locked.
+	engine, choice := descend(Options{Loops: loops}, refused)
 	r.Choice, r.Loops = choice, engine.Loops()
 	engine.Close(0)
+	r.Engines = states(choice.Engine, refused)
 	r.Limits = append(processors(r), limits()...)
 	return r
+}
+
+// explainSetup says in a few words why no ring can be set up, if none can.
+func explainSetup(features []Feature, err error) {
+	var u *ring.UnavailableError
+	for i, f := range features {
+		if f.Name == "setup" && f.State == string(iouring.Unsupported) && errors.As(err, &u) {
+			features[i].Reason = u.Reason
+		}
+	}
+}
+
+// states says of each engine whether it runs. Those below the chosen one have
+// not been tried yet.
+func states(chosen string, refused map[string]error) []EngineState {
+	if refused[Epoll] == nil && chosen != Epoll && !forceNet {
+		refused[Epoll] = probeEpoll()
+	}
+	var all []EngineState
+	for _, r := range ladder {
+		s := EngineState{Name: r.name, State: "works"}
+		if err := refused[r.name]; err != nil {
+			s.State, s.Reason = "unsupported", strings.TrimPrefix(whyNot(r.name, err), r.name+": ")
+		}
+		all = append(all, s)
+	}
+	return all
 }
 
 // processors says what there is to run on.
 func processors(r Report) []Limit {
 	procs := runtime.GOMAXPROCS(0)
 	l := Limit{Name: "gomaxprocs", Value: fmt.Sprint(procs)}
-	if r.Engine == Uring && procs <= r.Loops && os.Getenv("GOMAXPROCS") != "" {
+	if r.Engine != Net && procs <= r.Loops && os.Getenv("GOMAXPROCS") != "" {
 		l.Advice = fmt.Sprintf("loops never wait briefly in the kernel, which costs up to a sixth: unset the variable GOMAXPROCS, or set it to %d", r.Loops+1)
 	}
 	return []Limit{

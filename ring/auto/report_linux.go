@@ -22,7 +22,10 @@ func kernel() string {
 
 // limits are what the system sets for this process.
 func limits() []Limit {
-	return []Limit{memlock(), files(), seccomp(), disabled(), backlog()}
+	return []Limit{
+		{Name: "runs_in", Value: findPlace(os.Getenv, exists).String()},
+		memlock(), files(), seccomp(), disabled(), backlog(),
+	}
 }
 
 func memlock() Limit {
@@ -55,21 +58,16 @@ func seccomp() Limit {
 	if err != nil {
 		return l
 	}
-	for line := range strings.Lines(string(status)) {
-		name, value, _ := strings.Cut(line, ":")
-		if name != "Seccomp" {
-			continue
-		}
-		switch value = strings.TrimSpace(value); value {
-		case "0":
-			l.Value = "off"
-		case "1":
-			l.Value = "strict"
-		case "2":
-			l.Value = "filter"
-		default:
-			l.Value = value
-		}
+	switch value := statusField(status, "Seccomp"); value {
+	case "":
+	case "0":
+		l.Value = "off"
+	case "1":
+		l.Value = "strict"
+	case "2":
+		l.Value = "filter"
+	default:
+		l.Value = value
 	}
 	return l
 }
