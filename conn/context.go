@@ -7,7 +7,7 @@ import (
 )
 
 // Context is app.Stream's.
-func (s *stream) Context() context.Context {
+func (s *exchange) Context() context.Context {
 	s.use()
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -30,7 +30,7 @@ var endedContext = func() context.Context {
 }()
 
 // cancel cancels the handler's context; what it writes is still sent.
-func (s *stream) cancel(cause error) {
+func (s *exchange) cancel(cause error) {
 	s.use()
 	s.mu.Lock()
 	if s.cancelled == nil {

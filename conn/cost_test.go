@@ -15,7 +15,7 @@ func TestIdleConnIsSmall(t *testing.T) {
 	if size := reflect.TypeFor[conn]().Size() + reflect.TypeFor[h1conn]().Size(); size > budget {
 		t.Errorf("a conn takes %d bytes, budget %d", size, budget)
 	} else {
-		t.Logf("conn: %d bytes; stream: %d bytes", size, reflect.TypeFor[stream]().Size())
+		t.Logf("conn: %d bytes; stream: %d bytes", size, reflect.TypeFor[h1stream]().Size())
 	}
 	f, c := serve(t, hello)
 	c.write(get)

@@ -13,7 +13,7 @@ import (
 type h1conn struct {
 	*conn
 
-	s  *stream                    // of the request being parsed or handled
+	s  *h1stream                  // of the request being parsed or handled
 	in *bytebufferpool.ByteBuffer // received behind s.rest; no views point into it
 
 	seen  int32 // ParseHead's scanned, in phaseHead

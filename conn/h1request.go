@@ -139,7 +139,7 @@ func (c *h1conn) admit() bool {
 
 // answered goes on after a response was staged: with the next request, if
 // there is one here, which is then the engine's to run.
-func (c *h1conn) answered() *stream {
+func (c *h1conn) answered() *h1stream {
 	s := c.s
 	if s.x.Closing() {
 		clean := !s.head.KeepAlive && s.bodyRead && !s.deaf && c.unparsed() == 0
@@ -154,7 +154,7 @@ func (c *h1conn) answered() *stream {
 }
 
 // proceed looks for the next request after one that is over and done with.
-func (c *h1conn) proceed() *stream {
+func (c *h1conn) proceed() *h1stream {
 	s := c.s
 	s.recycle()
 	if invariants {

@@ -20,8 +20,8 @@ type loop struct {
 	watched []*conn // those that had a send outstanding at some time this second
 	watchAt ring.Instant
 
-	free       []*stream // for further requests
-	quarantine []*stream // with the invariants tag: not to be used again yet
+	free       []*h1stream // for further requests
+	quarantine []*h1stream // with the invariants tag: not to be used again yet
 
 	scratch  []byte  // a response being put together; at most maxScratch is kept
 	held     []*conn // whose output waits for the end of a pipelined batch
@@ -227,13 +227,13 @@ func (l *loop) date() []byte {
 }
 
 // takeStream gives a stream for a request of c.
-func (l *loop) takeStream(c *h1conn) *stream {
-	var s *stream
+func (l *loop) takeStream(c *h1conn) *h1stream {
+	var s *h1stream
 	if last := len(l.free) - 1; last >= 0 {
 		s, l.free[last] = l.free[last], nil
 		l.free = l.free[:last]
 	} else {
-		s = &stream{l: l}
+		s = newH1stream(l)
 	}
 	s.c = c
 	c.s = s
@@ -241,7 +241,7 @@ func (l *loop) takeStream(c *h1conn) *stream {
 }
 
 // freeStream takes it back. Its exchange has ended and it has no source.
-func (l *loop) freeStream(s *stream) {
+func (l *loop) freeStream(s *h1stream) {
 	s.recycle()
 	s.c.s = nil
 	s.c = nil
@@ -258,7 +258,7 @@ func (l *loop) freeStream(s *stream) {
 // quarantineStream keeps s from use for a while, so that a handler that uses
 // its request too late finds it ended and not another's; it gives back the one
 // that has been there longest.
-func (l *loop) quarantineStream(s *stream) *stream {
+func (l *loop) quarantineStream(s *h1stream) *h1stream {
 	s.poison()
 	l.quarantine = append(l.quarantine, s)
 	if len(l.quarantine) <= maxQuarantine {

@@ -1,24 +1,20 @@
 package conn
 
 import (
-	"errors"
+	"net"
 
 	"github.com/valyala/bytebufferpool"
 
 	"github.com/uringserve/uringserve/app"
-	"github.com/uringserve/uringserve/h1"
+	"github.com/uringserve/uringserve/ring"
 )
-
-// errSwitching is for a handler that answers 101: there is no way yet to hand a
-// connection to another protocol.
-var errSwitching = errors.New("conn: 101 (Switching Protocols) is not supported")
 
 // batchBytes is how much output an inline handler may gather before the
 // kernel is offered it, in bytes.
 const batchBytes = 32 << 10
 
 // WriteBody is app.Stream's.
-func (s *stream) WriteBody(resp *app.Response, flush bool) error {
+func (s *exchange) WriteBody(resp *app.Response, flush bool) error {
 	if !s.live.Load() {
 		return app.ErrEnded
 	}
@@ -31,9 +27,9 @@ func (s *stream) WriteBody(resp *app.Response, flush bool) error {
 		s.mu.Unlock()
 		return s.gone
 	}
-	err := s.commit(resp)
+	err := s.p.commit(resp)
 	if err == nil {
-		err = s.appendData(resp)
+		err = s.p.appendData(resp)
 	}
 	s.mu.Unlock()
 	if perr := s.push(flush); err == nil {
@@ -42,77 +38,8 @@ func (s *stream) WriteBody(resp *app.Response, flush bool) error {
 	return err
 }
 
-// commit frames the head, if that has not been done. s.mu is held.
-func (s *stream) commit(resp *app.Response) error {
-	if resp.Committed() {
-		return nil
-	}
-	if s.badHead != nil {
-		resp.ClearStaged()
-		return s.badHead
-	}
-	if s.bodyErr == nil && s.head.Length > s.limit {
-		s.refuseTooLarge()
-	}
-	if s.bodyErr != nil && resp.Status()/100 != 4 {
-		resp.ClearStaged()
-		return s.bodyErr // Done tells the client
-	}
-	srv := s.l.srv
-	keep := s.head.KeepAlive && !s.x.Closing() && !s.awaits100 && (!srv.draining.Load() || s.pipelined)
-	m := s.meta(-1, datePlaceholder, keep)
-	b := s.sinkBuffer()
-	start := len(b.B)
-	out, framing, declared, keep, err := h1.AppendHead(b.B, &m)
-	if err == nil && m.Status == 101 {
-		err = errSwitching
-	}
-	if err != nil {
-		resp.Fail(500)
-		s.x.MustClose()
-		s.badHead = err
-		return err
-	}
-	b.B = out
-	if at := findDate(out[start:]); at > 0 {
-		s.dateAt = start + at
-	}
-	s.framing, s.declared = framing, declared
-	s.must(s.x.SendHead(keep))
-	resp.Commit()
-	s.l.n.streamed[min(m.Status/100, 5)].Add(1)
-	return nil
-}
-
-// appendData frames what is staged. s.mu is held.
-func (s *stream) appendData(resp *app.Response) (err error) {
-	data := resp.Staged()
-	if s.framing == h1.FramingNone {
-		resp.ClearStaged()
-		return nil
-	}
-	if s.declared >= 0 && int64(len(data)) > s.declared-s.written {
-		data = data[:s.declared-s.written]
-		s.x.MustClose()
-		s.overrun = true
-		err = app.ErrContentLength
-	}
-	if len(data) > 0 {
-		b := s.sinkBuffer()
-		if s.framing == h1.FramingChunked {
-			b.B = h1.AppendChunk(b.B, data)
-		} else {
-			b.B = append(b.B, data...)
-		}
-		s.written += int64(len(data))
-		s.must(s.x.SendBody())
-	}
-	resp.ClearStaged()
-	return err
-}
-
 // sinkBuffer is where to frame to. s.mu is held.
-func (s *stream) sinkBuffer() *bytebufferpool.ByteBuffer {
+func (s *exchange) sinkBuffer() *bytebufferpool.ByteBuffer {
 	if s.sink == nil {
 		s.sink = getBuffer()
 	}
@@ -120,33 +47,20 @@ func (s *stream) sinkBuffer() *bytebufferpool.ByteBuffer {
 }
 
 // WriteInformational is app.Stream's.
-func (s *stream) WriteInformational(status int, fields *app.Fields) error {
+func (s *exchange) WriteInformational(status int, fields *app.Fields) error {
 	if !s.live.Load() {
 		return app.ErrEnded
 	}
 	s.use()
 	s.mu.Lock()
-	if s.gone != nil {
-		s.mu.Unlock()
-		return s.gone
-	}
-	if s.x.Response() != h1.ResponseNone {
-		s.mu.Unlock()
-		return app.ErrCommitted
-	}
-	if s.head.Minor == 0 || s.x.Request() == h1.RequestRejected {
-		s.mu.Unlock()
-		return nil // RFC 9110 §15.2: an HTTP/1.0 client must not get one
-	}
-	b := s.sinkBuffer()
-	out, err := h1.AppendInformational(b.B, status, fields)
-	if err == nil {
-		b.B = out
-		s.must(s.x.SendInformational())
-		s.l.n.interim.Add(1)
-		if status == 100 {
-			s.awaits100 = false
-		}
+	var err error
+	switch {
+	case s.gone != nil:
+		err = s.gone
+	case s.p.begun():
+		err = app.ErrCommitted
+	default:
+		err = s.p.appendInterim(status, fields)
 	}
 	s.mu.Unlock()
 	if err != nil {
@@ -156,7 +70,7 @@ func (s *stream) WriteInformational(status int, fields *app.Fields) error {
 }
 
 // push gets framed output on its way, and waits while there is too much of it.
-func (s *stream) push(flush bool) error {
+func (s *exchange) push(flush bool) error {
 	for {
 		s.mu.Lock()
 		if s.gone != nil {
@@ -194,20 +108,17 @@ func (s *stream) push(flush bool) error {
 
 // offer gives the loop what is framed: at once if the handler has the loop. It
 // lets go of the loop if the writer has to wait, or streams.
-func (s *stream) offer(flush bool) {
+func (s *exchange) offer(flush bool) {
 	if !s.run.Enter() {
 		s.offLoop.Store(true)
 		s.post()
 		return
 	}
-	if s.c == nil || s.c.state.over() {
+	if !s.p.attached() {
 		s.run.Leave()
 		return
 	}
-	s.serve()
-	s.takeSink()
-	all := s.c.sendNow()
-	s.settle()
+	all := s.p.offer()
 	if s.isWaiting(&s.writing) || flush && (!all || s.flushes >= 2) {
 		s.offLoop.Store(true)
 		s.run.HandOver()
@@ -217,12 +128,12 @@ func (s *stream) offer(flush bool) {
 }
 
 // ask has the loop look at what is wanted: at once if the handler has it.
-func (s *stream) ask(w want) {
+func (s *exchange) ask(w want) {
 	s.mu.Lock()
 	s.want |= w
 	s.mu.Unlock()
 	if s.run.Enter() {
-		s.service()
+		s.p.service()
 		s.run.Leave()
 		return
 	}
@@ -232,8 +143,52 @@ func (s *stream) ask(w want) {
 
 // post asks the loop to look at s. If there is no loop any more, there is no
 // connection either.
-func (s *stream) post() {
+func (s *exchange) post() {
 	if !s.l.rl.Post(s) {
 		s.fail(errNoLoop)
 	}
 }
+
+// full reports whether the writer must wait. s.mu is held.
+func (s *exchange) full() bool {
+	waiting := s.queued
+	if s.sink != nil {
+		waiting += len(s.sink.B)
+	}
+	return waiting > 0 && waiting >= s.l.srv.limits.MaxResponseBuffer
+}
+
+// awaitsSent reports whether handler code has more to send.
+func (s *exchange) awaitsSent() bool {
+	if !s.used.Load() {
+		return false
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.writing || s.sink != nil && len(s.sink.B) > 0
+}
+
+// Addrs is app.Stream's.
+func (s *exchange) Addrs() (remote, local net.Addr) {
+	s.use()
+	s.mu.Lock()
+	if s.ends == nil && s.gone == nil && s.live.Load() {
+		waiter := s.l.rl.NewWaiter()
+		s.asks = append(s.asks, waiter)
+		s.mu.Unlock()
+		s.ask(wantEnds)
+		waiter.Wait()
+		s.mu.Lock()
+	}
+	defer s.mu.Unlock()
+	if s.ends == nil {
+		return nil, nil
+	}
+	return s.ends.remote, s.ends.local
+}
+
+// OnLoop and PostNode make an exchange a ring.Posted.
+func (s *exchange) OnLoop() { s.p.service() }
+
+// PostNode is ring.Posted's.
+func (s *exchange) PostNode() *ring.PostNode { return &s.node }

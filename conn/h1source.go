@@ -3,7 +3,6 @@ package conn
 import (
 	"github.com/valyala/bytebufferpool"
 
-	"github.com/uringserve/uringserve/app"
 	"github.com/uringserve/uringserve/h1"
 	"github.com/uringserve/uringserve/ring"
 )
@@ -14,13 +13,13 @@ import (
 // is on loop.
 
 // setOwn makes b, which s owns from now on, the source.
-func (s *stream) setOwn(b *bytebufferpool.ByteBuffer) {
+func (s *h1stream) setOwn(b *bytebufferpool.ByteBuffer) {
 	s.dropSource()
 	s.own, s.rest = b, b.B
 }
 
 // join makes what is left of the source, and what came after it, one source.
-func (s *stream) join() {
+func (s *h1stream) join() {
 	in := s.takeRest()
 	in.B = append(in.B, s.c.in.B...)
 	putBuffer(s.c.in)
@@ -29,7 +28,7 @@ func (s *stream) join() {
 }
 
 // takeRest takes what is not parsed out of s, which has no source then.
-func (s *stream) takeRest() *bytebufferpool.ByteBuffer {
+func (s *h1stream) takeRest() *bytebufferpool.ByteBuffer {
 	if b := s.own; b != nil && len(s.rest) == len(b.B) {
 		s.own, s.rest, s.span = nil, nil, nil
 		return b
@@ -41,7 +40,7 @@ func (s *stream) takeRest() *bytebufferpool.ByteBuffer {
 }
 
 // dropSource gives the source back. Nothing may look at it any more.
-func (s *stream) dropSource() {
+func (s *h1stream) dropSource() {
 	if s.lease.Held() {
 		s.lease.Release()
 		s.lease = ring.Buf{}
@@ -52,7 +51,7 @@ func (s *stream) dropSource() {
 
 // replace gives another stream with the same source, so that a request kept
 // too long is noticed also when the next one is here already.
-func (s *stream) replace() *stream {
+func (s *h1stream) replace() *h1stream {
 	c := s.c
 	l, lease, own, rest, x := s.l, s.lease, s.own, s.rest, s.x
 	s.lease, s.own, s.rest = ring.Buf{}, nil, nil
@@ -63,12 +62,7 @@ func (s *stream) replace() *stream {
 }
 
 // poison spoils what a handler may have kept.
-func (s *stream) poison() {
-	s.req = app.Request{Method: "POISON", Target: poisoned, Path: poisoned, Query: poisoned, Host: poisoned}
-	s.req.Reset(s)
+func (s *h1stream) poison() {
+	s.exchange.poison()
 	s.head = h1.Head{}
-	s.resp = app.Response{}
-	s.resp.Reset(s)
 }
-
-var poisoned = []byte("use of a request after its end")
