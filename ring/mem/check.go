@@ -6,10 +6,36 @@ import (
 	"strings"
 )
 
+// ridden is a loop's kernel, of either style.
+type ridden interface {
+	common() *host
+	inFlight() []opKind
+}
+
+func (p *Port) common() *host { return &p.host }
+
+func (p *Port) inFlight() (kinds []opKind) {
+	for _, o := range p.ops {
+		kinds = append(kinds, o.kind)
+	}
+	return kinds
+}
+
+func (a *audit) common() *host { return &a.calls.host }
+
+func (a *audit) inFlight() (kinds []opKind) {
+	for _, o := range a.ops {
+		if !o.skip {
+			kinds = append(kinds, o.kind)
+		}
+	}
+	return kinds
+}
+
 // Check tells what is wrong: rules of the kernel that the loop has broken, and
 // what has leaked. Before Close, connections, leases, unfinished sends and
 // their descriptors count as leaks: call it when all connections are closed.
-// After Close, threads and listeners do as well.
+// After Close, threads, listeners and the ports' memory do as well.
 func (e *Engine) Check() error {
 	var wrong []string
 	add := func(format string, args ...any) { wrong = append(wrong, fmt.Sprintf(format, args...)) }
@@ -30,14 +56,18 @@ func (e *Engine) Check() error {
 	if sockets != 0 && e.k.engines <= 1 {
 		add("%d sockets open", sockets)
 	}
-	for _, p := range e.ports {
-		for _, o := range p.ops {
-			if o.kind != opWake && o.kind != opAccept {
-				add("loop %d: a %v in flight", p.index, o.kind)
+	for _, l := range e.loops {
+		h := l.common()
+		for _, kind := range l.inFlight() {
+			if kind != opWake && kind != opAccept {
+				add("loop %d: a %v in flight", h.index, kind)
 			}
 		}
-		if n := len(p.memory.rest); n > 0 {
-			add("loop %d: %d allocations not freed", p.index, n)
+		if n := len(h.rest.sizes); n > 0 {
+			add("loop %d: %d allocations not freed", h.index, n)
+		}
+		if e.closed && e.left == 0 && !h.disposed {
+			add("loop %d: its port is not disposed of", h.index)
 		}
 	}
 	if e.closed {

@@ -12,17 +12,20 @@ import (
 	"github.com/uringserve/uringserve/ring/ringtest"
 )
 
-// TestConformance runs the suite without faults and with those of some seeds.
+// TestConformance runs the suite in both styles, without faults and with those
+// of some seeds.
 func TestConformance(t *testing.T) {
-	for seed := range uint64(8) {
-		t.Run(fmt.Sprint("seed=", seed), func(t *testing.T) {
-			ringtest.Run(t, func(t *testing.T) ringtest.World { return newWorld(t, seed) })
-		})
+	for style := range mem.Styles {
+		for seed := range uint64(8) {
+			t.Run(fmt.Sprintf("%v/seed=%d", style, seed), func(t *testing.T) {
+				ringtest.Run(t, func(t *testing.T) ringtest.World { return newWorld(t, style, seed) })
+			})
+		}
 	}
 }
 
-func newWorld(t *testing.T, seed uint64) *world {
-	o := mem.Options{Seed: seed, Loops: 2, MaxSteps: 20_000_000}
+func newWorld(t *testing.T, style mem.Style, seed uint64) *world {
+	o := mem.Options{Style: style, Seed: seed, Loops: 2, MaxSteps: 20_000_000}
 	if seed > 0 {
 		o.Faults = mem.AnyFaults(rand.New(rand.NewPCG(seed, 3)))
 		o.BriefWaits = seed%2 == 0

@@ -1,6 +1,7 @@
-// Package mem is an engine for tests: the shipping loop of ring/proactor and
-// the shipping take-over of ring/takeover, over a simulated kernel, with
-// simulated threads and a clock of its own. The same seed gives the same run.
+// Package mem is an engine for tests: the shipping loop of ring/proactor, the
+// shipping take-over of ring/takeover and, by choice, the shipping Port of
+// ring/epoll, over a simulated kernel, with simulated threads and a clock of its
+// own. The same seed gives the same run.
 //
 //	e, err := mem.New(mem.Options{Seed: 1})
 //	ln, err := e.Listen("tcp", "127.0.0.1:0")
@@ -22,12 +23,28 @@
 // # The kernel
 //
 // Sockets are streams with finite buffers, FIN and RST as in TCP; listeners
-// have backlogs. Completions of one socket come in the order of its bytes. With
-// Faults, everything else is the seed's: how bytes are cut, when completions
-// come, which operations fail, when multishot operations end. An operation's
+// have backlogs. All loops share them, in either of two styles (Options.Style):
+//
+//	ring/proactor, the loop
+//	   │ proactor.Port                │ proactor.Port
+//	   ▼                              ▼
+//	  Port: completions              audit ──▶ ring/epoll, its Port
+//	   │                                        │ epoll.Calls
+//	   ▼                                        ▼
+//	  ops ──▶ sockets, listeners, network ◀── Calls: readiness
+//
+// Completions of one socket come in the order of its bytes. An operation's
 // completion runs on the thread that submitted it, as on Linux: at once if the
 // thread sleeps, within 4 ms if it computes, not at all while it is in
-// SleepHard.
+// SleepHard. Readiness has edges and levels as epoll has them, and threads do
+// not matter to it.
+//
+// With Faults, everything else is the seed's: how bytes are cut, when
+// completions and events come and in which order, which operations and calls
+// fail, when multishot operations end.
+//
+// Whoever breaks a rule of Port, of proactor.Port or of epoll.Calls is found
+// out: Check tells.
 //
 // Buffers are scrambled when they are given back, and a send's bytes are read
 // when they are taken, so that early reuse shows in what peers receive.

@@ -16,8 +16,9 @@ type Engine struct {
 	*proactor.Engine
 	k      *kernel
 	s      *sched.Scheduler
-	ports  []*Port
+	loops  []ridden
 	closed bool
+	left   int // handlers that the close did not wait for
 }
 
 var _ ring.Engine = (*Engine)(nil)
@@ -36,8 +37,8 @@ func New(o Options) *Engine {
 }
 
 // Another makes a second engine in the same simulation: they share the
-// network, the clock and the controls. Of its options, those of sockets and
-// faults, and the seed, are the first one's.
+// network, the clock and the controls. Of its options, those of sockets,
+// buffers and faults, and the seed, are the first one's.
 func (e *Engine) Another(o Options) *Engine { return newEngine(e.k, o.withDefaults()) }
 
 func newEngine(k *kernel, o Options) *Engine {
@@ -51,8 +52,11 @@ func newEngine(k *kernel, o Options) *Engine {
 		Name:  "mem",
 		Loops: o.Loops,
 		NewPort: func(i int) (proactor.Port, error) {
+			if o.Style == Readiness {
+				return e.newReadiness(i)
+			}
 			p := newPort(k, i)
-			e.ports = append(e.ports, p)
+			e.loops = append(e.loops, p)
 			return p, nil
 		},
 		Sockets:  sockets{k},
@@ -154,7 +158,7 @@ func (e *Engine) Close(grace time.Duration) (left int) {
 	e.do("close", func() {
 		left = e.Engine.Close(grace)
 		if !e.closed {
-			e.closed = true
+			e.closed, e.left = true, left
 			e.k.engines--
 		}
 		e.k.stopped = e.k.engines == 0

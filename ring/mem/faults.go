@@ -11,20 +11,27 @@ import (
 // zero value is a kernel in which everything happens at once and whole. All
 // but Reset are things that a server must not let its clients notice.
 type Faults struct {
+	// In both styles:
 	Split     float64       // a receive or a segment is cut short
-	Delay     float64       // a segment or a completion comes later
+	Delay     float64       // a segment, a completion or an event comes later
 	MaxDelay  time.Duration // how much later at most; 0: 300 µs
-	Reorder   float64       // completions of different sockets change places
-	ShortSend float64       // a skipped send takes less than there is room for
-	SendError float64       // a skipped send fails with EAGAIN or EINTR
-	End       float64       // a multishot ends after a result (no More)
-	Error     float64       // a multishot ends with ENOBUFS, ECANCELED, EINTR
-	Accept    float64       // an accept fails with EMFILE, ENFILE, ECONNABORTED
-	Enter     float64       // an Enter is interrupted, or submits only a part
-	Cancel    float64       // a cancel says EALREADY or ENOENT, and works
-	Wake      float64       // an Enter returns for nothing
-	Stale     float64       // a closed connection's receive completes once more
+	Reorder   float64       // completions or events of different sockets change places
+	ShortSend float64       // a send that must not wait takes less than there is room for
+	SendError float64       // it fails with EAGAIN or EINTR
+	Accept    float64       // an accept fails with EMFILE, ENFILE, ECONNABORTED, ENOMEM
+	Enter     float64       // an Enter or a Wait is interrupted, or submits only a part
+	Wake      float64       // it returns for nothing, or with less than there is
+	Stale     float64       // a closed connection's receive completes once more, or its watch tells
 	Reset     float64       // the network resets a connection, per segment
+
+	// Of completions:
+	End    float64 // a multishot ends after a result (no More)
+	Error  float64 // a multishot ends with ENOBUFS, ECANCELED, EINTR
+	Cancel float64 // a cancel says EALREADY or ENOENT, and works
+
+	// Of readiness:
+	Again    float64 // a receive or an accept says EAGAIN or EINTR although it could be done
+	Spurious float64 // an event tells of what is not so, or again of what is
 }
 
 // AnyFaults draws chances, so that seeds differ in what they stress: a run
@@ -40,6 +47,7 @@ func AnyFaults(r *rand.Rand) Faults {
 		End: chance() / 2, Error: chance() / 4,
 		Accept: chance() / 2, Enter: chance() / 2,
 		Cancel: chance(), Wake: chance() / 2, Stale: chance(),
+		Again: chance(), Spurious: chance(),
 	}
 }
 

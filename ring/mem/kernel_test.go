@@ -166,7 +166,7 @@ func TestThreadBound(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			r := newRig(t, Options{})
-			e := &Engine{k: r.k, s: r.k.s, ports: []*Port{r.p}}
+			e := &Engine{k: r.k, s: r.k.s, loops: []ridden{r.p}}
 			r.run(func() {
 				c1, fd := r.connected()
 				armed := false

@@ -2,35 +2,26 @@ package mem
 
 import "github.com/uringserve/uringserve/ring"
 
-// memory is a port's memory: receive buffers, the arena, and the rest.
+// memory is a completion port's memory: receive buffers and the arena.
 type memory struct {
 	p        *Port
 	buffers  [][]byte
 	provided []bool   // by id: the kernel's
 	queue    []uint32 // provided, in order
 	arena    []byte
-	rest     map[*byte]int // allocated, and how much
-	restSum  int
 }
 
 func newMemory(p *Port, o Options) memory {
 	n := o.Provided + o.Reserve
 	m := memory{
 		p: p, buffers: make([][]byte, n), provided: make([]bool, n),
-		arena: make([]byte, arenaBytes), rest: map[*byte]int{},
+		arena: make([]byte, arenaBytes),
 	}
 	for i := range m.buffers {
 		// Each on its own, its capacity its length: an overrun panics.
 		m.buffers[i] = make([]byte, o.BufferSize)
 	}
 	return m
-}
-
-// scramble makes early reuse show.
-func scramble(b []byte) {
-	for i := range b {
-		b[i] = 0xDB ^ byte(i)
-	}
 }
 
 func (m *memory) provide(id uint32) {
@@ -61,32 +52,6 @@ func (m *memory) take() (id uint32, ok bool) {
 	return id, true
 }
 
-func (m *memory) allocate(n int) []byte {
-	if n <= 0 || m.restSum+n > m.p.k.o.RestBytes {
-		return nil
-	}
-	b := make([]byte, n)
-	m.rest[&b[0]] = n
-	m.restSum += n
-	return b
-}
-
-func (m *memory) free(b []byte) {
-	if cap(b) == 0 {
-		m.p.k.violate("nothing freed")
-		return
-	}
-	b = b[:cap(b)]
-	n, ok := m.rest[&b[0]]
-	if !ok {
-		m.p.k.violate("memory freed that was not allocated, or twice")
-		return
-	}
-	delete(m.rest, &b[0])
-	m.restSum -= n
-	scramble(b[:n])
-}
-
 // Buffer implements proactor.Port.
 func (p *Port) Buffer(id uint32) []byte { return p.memory.buffers[id] }
 
@@ -101,11 +66,5 @@ func (p *Port) Provided() int { return p.k.o.Provided }
 
 // SendArena implements proactor.Port.
 func (p *Port) SendArena() []byte { return p.memory.arena }
-
-// Allocate implements proactor.Port.
-func (p *Port) Allocate(n int) []byte { return p.memory.allocate(n) }
-
-// Free implements proactor.Port.
-func (p *Port) Free(b []byte) { p.memory.free(b) }
 
 var _ [arenaBytes - ring.MaxSend]struct{}

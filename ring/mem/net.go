@@ -9,11 +9,12 @@ import (
 	"syscall"
 
 	"github.com/uringserve/uringserve/ring"
+	"github.com/uringserve/uringserve/ring/epoll"
 	"github.com/uringserve/uringserve/ring/proactor"
 )
 
-// listener is one listening socket. Several descriptors may mean it, and
-// several listeners may share an address, one per loop.
+// listener is one listening socket. Several listeners may share an address,
+// one per loop, and several loops a descriptor.
 type listener struct {
 	k       *kernel
 	address string
@@ -21,7 +22,8 @@ type listener struct {
 	queue   []*socket // connected, not accepted
 	waiting []*socket // no room in the queue yet
 	refs    int       // descriptors
-	ops     []*op
+	shut    bool      // nobody can connect, or be accepted
+	source
 }
 
 // enqueue connects s, or lets it wait until there is room.
@@ -31,7 +33,7 @@ func (l *listener) enqueue(s *socket) {
 		return
 	}
 	l.queue = append(l.queue, s)
-	l.k.poke(l.ops)
+	l.arrived(l.k)
 }
 
 // accept takes a connection off the queue, nil if there is none.
@@ -48,12 +50,34 @@ func (l *listener) accept() *socket {
 	return s
 }
 
-// release closes one of the descriptors; with the last one what waits to be
-// accepted is reset, as in Linux.
+// release closes one of the descriptors; with the last one, or a shutdown,
+// what waits to be accepted is reset, as in Linux.
 func (l *listener) release() {
-	if l.refs--; l.refs > 0 {
-		return
+	if l.refs--; l.refs == 0 {
+		l.end()
 	}
+}
+
+// shutdown ends listening while there are descriptors.
+func (l *listener) shutdown() {
+	l.shut = true
+	l.end()
+	l.changed(l.k, 0)
+}
+
+// holds is what readiness says of l.
+func (l *listener) holds() (e epoll.Events) {
+	if len(l.queue) > 0 {
+		e |= epoll.Readable
+	}
+	if l.shut {
+		e |= epoll.Hangup
+	}
+	return e
+}
+
+// end takes l off the network.
+func (l *listener) end() {
 	l.k.listeners = slices.DeleteFunc(l.k.listeners, func(o *listener) bool { return o == l })
 	for _, s := range append(l.queue, l.waiting...) {
 		s.linger0 = true
@@ -70,7 +94,7 @@ func (l *listener) remove(o *op) {
 type sockets struct{ k *kernel }
 
 // Listen implements proactor.Sockets. A "tcp" address gets one listening
-// socket per loop, a "unix" one a single one for all.
+// socket per loop, a "unix" one a single descriptor for all.
 func (n sockets) Listen(network, address string, loops int) ([]int, net.Addr, error) {
 	addr, err := n.k.resolve(network, address)
 	if err != nil {
@@ -80,14 +104,11 @@ func (n sockets) Listen(network, address string, loops int) ([]int, net.Addr, er
 		return nil, nil, &net.OpError{Op: "listen", Net: network, Addr: addr,
 			Err: os.NewSyscallError("bind", syscall.EADDRINUSE)}
 	}
-	var fds []int
 	if addr.Network() == "unix" {
-		l := n.k.listen(addr)
-		for range loops {
-			fds = append(fds, n.k.dup(l))
-		}
-		return fds, addr, nil
+		fd := n.k.dup(n.k.listen(addr))
+		return slices.Repeat([]int{fd}, loops), addr, nil
 	}
+	var fds []int
 	for range loops {
 		fds = append(fds, n.k.dup(n.k.listen(addr)))
 	}
@@ -148,10 +169,7 @@ func (n sockets) Adopt(ln net.Listener, loops int) ([]int, net.Addr, error) {
 	if !ok || m.l == nil {
 		return nil, nil, ring.ErrNotAdoptable
 	}
-	var fds []int
-	for range loops {
-		fds = append(fds, n.k.dup(m.l))
-	}
+	fds := slices.Repeat([]int{n.k.dup(m.l)}, loops)
 	return fds, m.addr, m.Close()
 }
 
@@ -175,6 +193,7 @@ func (n sockets) CloseListener(fd int) {
 		n.k.violate("listening descriptor %d closed, but it is not open", fd)
 		return
 	}
+	n.k.unwatch(fd, nil)
 	n.k.free(fd)
 	l.release()
 }

@@ -13,6 +13,8 @@ type Options struct {
 	Seed uint64
 	// Loops is the number of loops; 0: 1.
 	Loops int
+	// Style is what kind of kernel the loops ride; 0: Completion.
+	Style Style
 	// Faults are what goes wrong.
 	Faults Faults
 
@@ -23,7 +25,8 @@ type Options struct {
 	// Reserve is how many further buffers there are; 0: 80, negative: none.
 	Reserve int
 
-	// CQSize is how many completions fit before they overflow; 0: 1024.
+	// CQSize is how many completions fit before they overflow; 0: 1024. Not of
+	// Readiness.
 	CQSize int
 	// SQSize is how many operations can be queued, at least 32; 0: 256.
 	SQSize int
@@ -55,6 +58,24 @@ type Options struct {
 	// MaxSteps bounds one Run, in steps of the scheduler; 0: 5,000,000.
 	MaxSteps int
 }
+
+// Style is a kind of kernel.
+type Style uint8
+
+const (
+	// Completion does operations and tells when they are done, as io_uring
+	// does: the loop rides on it as it is.
+	Completion Style = iota
+	// Readiness tells what can be done and has it done by calls, as epoll
+	// does: the loop rides on the Port of ring/epoll.
+	Readiness
+
+	// Styles is how many there are.
+	Styles
+)
+
+// String is the style's name, in lower case.
+func (s Style) String() string { return [...]string{"completion", "readiness"}[s] }
 
 func (o Options) withDefaults() Options {
 	set := func(v *int, unset int) {

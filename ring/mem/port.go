@@ -4,15 +4,14 @@ import (
 	"slices"
 	"time"
 
-	"github.com/uringserve/uringserve/ring"
 	"github.com/uringserve/uringserve/ring/proactor"
 	"github.com/uringserve/uringserve/ring/takeover/sched"
 )
 
-// Port is the simulated kernel as one loop sees it.
+// Port is the simulated kernel, in the style of completions, as one loop sees
+// it.
 type Port struct {
-	k      *kernel
-	index  int
+	host
 	memory memory
 
 	queued   []func() // submissions, in order
@@ -22,18 +21,16 @@ type Port struct {
 	due      []*op                 // of ops: have something to do
 	leader   int                   // the thread that entered last
 	threads  []int                 // that have submitted
-	inside   bool                  // somebody is in Enter
 
-	woken    bool   // a Wake that no Reap has shown
-	wakes    uint64 // how many there were
-	wakeUps  map[proactor.UserData]bool
-	disposed bool
+	woken   bool   // a Wake that no Reap has shown
+	wakes   uint64 // how many there were
+	wakeUps map[proactor.UserData]bool
 }
 
 var _ proactor.Port = (*Port)(nil)
 
 func newPort(k *kernel, index int) *Port {
-	p := &Port{k: k, index: index, leader: -1, wakeUps: map[proactor.UserData]bool{}}
+	p := &Port{host: newHost(k, index), leader: -1, wakeUps: map[proactor.UserData]bool{}}
 	p.memory = newMemory(p, k.o)
 	k.ports = append(k.ports, p)
 	return p
@@ -295,16 +292,6 @@ func (p *Port) Reap(out []proactor.Completion) int {
 // ThreadBound implements proactor.Port.
 func (p *Port) ThreadBound() bool { return true }
 
-// Now implements proactor.Port: the time since New, and one nanosecond, so
-// that it is never 0.
-func (p *Port) Now() ring.Instant { return ring.Instant(p.k.now() + 1) }
-
-// epoch is when simulations begin, by the wall clock.
-var epoch = time.Date(2026, time.January, 1, 0, 0, 0, 0, time.UTC)
-
-// Wall implements proactor.Port.
-func (p *Port) Wall() time.Time { return epoch.Add(p.k.s.Now()) }
-
 // Dispose implements proactor.Port.
 func (p *Port) Dispose() {
 	for _, o := range p.ops {
@@ -312,10 +299,7 @@ func (p *Port) Dispose() {
 			p.k.violate("loop %d disposed of with a %v in flight", p.index, o.kind)
 		}
 	}
-	if n := len(p.memory.rest); n > 0 {
-		p.k.violate("loop %d disposed of with %d allocations", p.index, n)
-	}
-	p.disposed = true
+	p.dispose()
 	p.ops, p.due, p.queued = nil, nil, nil
 }
 
@@ -324,12 +308,7 @@ const briefly = 20 * time.Microsecond
 
 // Enter implements proactor.Port.
 func (p *Port) Enter(wait proactor.Wait, timeout time.Duration) error {
-	p.k.rt.Yield("kernel")
-	if p.inside {
-		p.k.violate("two threads entered loop %d", p.index)
-	}
-	p.inside = true
-	defer func() { p.inside = false }()
+	defer p.enter("kernel")()
 	me := p.k.rt.ThreadID()
 	p.leader = me
 	if !slices.Contains(p.threads, me) {

@@ -13,11 +13,16 @@ import (
 
 var (
 	seedFlag  = flag.Uint64("seed", 0, "run TestSimulator with this seed only, and tell its trace")
-	seedsFlag = flag.Int("seeds", 300, "how many seeds TestSimulator runs")
+	seedsFlag = flag.Int("seeds", 600, "how many seeds TestSimulator runs")
+	styleFlag = flag.String("style", "", "of the seeds, run only those of this style: completion or readiness")
 )
 
-// TestSimulator runs the shipping loop and take-over under seeded faults, with
-// a protocol that shows every wrong byte.
+// styleOf is the style of a seed's kernel: they take turns.
+func styleOf(seed uint64) mem.Style { return mem.Style(seed % uint64(mem.Styles)) }
+
+// TestSimulator runs the shipping loop and take-over, and every other seed the
+// Port of ring/epoll below it, under seeded faults, with a protocol that shows
+// every wrong byte.
 func TestSimulator(t *testing.T) {
 	if *seedFlag != 0 {
 		e, err := simulate(*seedFlag)
@@ -27,14 +32,22 @@ func TestSimulator(t *testing.T) {
 		}
 		return
 	}
+	ran := 0
 	for seed := uint64(1); seed <= uint64(*seedsFlag); seed++ {
+		if *styleFlag != "" && *styleFlag != styleOf(seed).String() {
+			continue
+		}
+		ran++
 		// A fault may also keep a thread from ever giving way.
 		hangs := time.AfterFunc(20*time.Second, func() { panic(fmt.Sprintf("seed %d hangs", seed)) })
 		_, err := simulate(seed)
 		hangs.Stop()
 		if err != nil {
-			t.Fatalf("seed %d: %v\nreplay: go test ./ring/mem -run TestSimulator -seed %d", seed, err, seed)
+			t.Fatalf("seed %d (%v): %v\nreplay: go test ./ring/mem -run TestSimulator -seed %d", seed, styleOf(seed), err, seed)
 		}
+	}
+	if ran == 0 && *seedsFlag >= int(mem.Styles) {
+		t.Fatalf("no seed has the style %q", *styleFlag)
 	}
 }
 
@@ -86,6 +99,7 @@ func simulate(seed uint64) (*mem.Engine, error) {
 func (r *run) options(seed uint64, hog bool) mem.Options {
 	o := mem.Options{
 		Seed:       seed,
+		Style:      styleOf(seed),
 		Loops:      1 + r.random.IntN(2),
 		BufferSize: [...]int{16, 64, 512, 4096}[r.random.IntN(4)],
 		Provided:   1 << r.random.IntN(7),
@@ -115,7 +129,11 @@ func (r *run) options(seed uint64, hog bool) mem.Options {
 }
 
 func (r *run) start(s *server) error {
-	ln, err := r.e.Listen("tcp", "127.0.0.1:0")
+	network, address := "tcp", "127.0.0.1:0"
+	if r.random.IntN(4) == 0 {
+		network, address = "unix", "/run/socket" // one listener for all loops
+	}
+	ln, err := r.e.Listen(network, address)
 	if err != nil {
 		return err
 	}

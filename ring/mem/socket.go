@@ -4,6 +4,7 @@ import (
 	"net"
 	"slices"
 
+	"github.com/uringserve/uringserve/ring/epoll"
 	"github.com/uringserve/uringserve/ring/proactor"
 )
 
@@ -30,7 +31,8 @@ type socket struct {
 	linger0  bool           // closing resets
 	inFlight bool           // a delivery of out is under way
 
-	ops           []*op             // that wait for this socket
+	source
+	noRoom        bool              // somebody is to be told when there is room
 	lastRecv      proactor.UserData // of the newest receive; 0: none
 	remote, local net.Addr
 }
@@ -45,6 +47,9 @@ func (s *socket) send(b []byte) (int, proactor.Errno) {
 		return 0, proactor.EPIPE
 	}
 	n := min(len(b), s.max-len(s.out))
+	if n < len(b) {
+		s.noRoom = true
+	}
 	if n == 0 {
 		return 0, proactor.EAGAIN
 	}
@@ -84,7 +89,39 @@ func (s *socket) writable() bool {
 }
 
 // hungUp is what POLLHUP and POLLERR say.
-func (s *socket) hungUp() bool { return s.err != 0 || s.dead || s.finIn && s.finOut }
+func (s *socket) hungUp() bool { return s.holds()&(epoll.Hangup|epoll.Error) != 0 }
+
+// holds is what readiness says of s, as Linux does of TCP. There is no room
+// to speak of before a third of the buffer is free.
+func (s *socket) holds() (e epoll.Events) {
+	noneIn, noneOut := s.ended(), s.finOut || s.dead
+	if noneIn {
+		e |= epoll.ReadEnded
+	}
+	if noneIn || len(s.in) > 0 {
+		e |= epoll.Readable
+	}
+	if room := s.max - len(s.out); noneOut || room > 0 && room >= len(s.out)/2 {
+		e |= epoll.Writable
+	}
+	if noneIn && noneOut {
+		e |= epoll.Hangup
+	}
+	if s.err != 0 {
+		e |= epoll.Error
+	}
+	return e
+}
+
+// drained tells who waits that written bytes have left.
+func (s *socket) drained() {
+	if s.noRoom && s.holds()&epoll.Writable != 0 {
+		s.noRoom = false
+		s.changed(s.k, epoll.Writable)
+	} else {
+		s.k.poke(s.ops)
+	}
+}
 
 // push has the network deliver what s has written, now or later.
 func (k *kernel) push(s *socket) {
@@ -136,16 +173,16 @@ func (k *kernel) deliver(s *socket, most int) {
 		o.in = append(o.in, s.out[:n]...)
 		s.out = s.out[n:]
 		k.note("%s → %d", s.name, n)
-		k.poke(s.ops)
-		k.poke(o.ops)
+		s.drained()
+		o.changed(k, epoll.Readable)
 	}
 	if len(s.out) == 0 {
 		s.out = nil
 		if s.finOut && !s.finSent {
 			s.finSent, o.finIn = true, true
 			k.note("%s FIN", s.name)
-			k.poke(o.ops)
-			k.poke(s.ops)
+			o.changed(k, 0)
+			s.changed(k, 0)
 		}
 	}
 }
@@ -175,7 +212,7 @@ func (s *socket) gotReset() {
 		}
 	}
 	s.dead, s.out = true, nil
-	s.k.poke(s.ops)
+	s.changed(s.k, 0)
 }
 
 // shutdown ends sending and, with both, receiving.
@@ -188,7 +225,7 @@ func (s *socket) shutdown(both bool) proactor.Errno {
 		s.shut = true
 	}
 	s.k.push(s)
-	s.k.poke(s.ops)
+	s.changed(s.k, 0)
 	return 0
 }
 
