@@ -39,6 +39,8 @@ type Server struct {
 	limits  Limits
 	log     *slog.Logger
 
+	endpoints atomic.Pointer[[]Endpoint] // by listener
+
 	active   atomic.Int64
 	draining atomic.Bool
 	logging  atomic.Int32 // log lines being written
