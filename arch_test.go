@@ -55,18 +55,19 @@ var arrows = map[string][]string{
 // sansIO are the packages that neither open a socket, nor start a goroutine,
 // nor read a clock; of these imports they have none.
 var (
-	sansIO    = []string{"app", "app/field", "h1"}
+	sansIO    = []string{"app", "app/field", "h1", "h2"}
 	forbidden = map[string][]string{
 		"app":       {"net/http", "os", "sync", "time", "syscall"},
 		"app/field": {"net", "os", "sync", "time", "syscall"},
 		"h1":        {"net", "os", "sync", "time", "syscall", "net/http"},
+		"h2":        {"net", "os", "sync", "time", "syscall", "net/http"},
 		"conn":      {"os", "syscall", "net/http", "runtime"},
 		"ring":      {"os", "syscall"},
 		"tls":       {"net/http", "syscall"},
 	}
 	// clockless packages are told the time: a clock of their own would escape
 	// tests that fake it.
-	clockless = []string{"app", "app/field", "h1", "conn", "ring", "ring/proactor", "ring/mem"}
+	clockless = []string{"app", "app/field", "h1", "h2", "conn", "ring", "ring/proactor", "ring/mem"}
 )
 
 // listed is what `go list -json` tells of a package.

@@ -1,0 +1,76 @@
+package h2
+
+import "github.com/uringserve/uringserve/app/field"
+
+// Head is a request head. Slices are its own copies: see Conn.TakeHead.
+type Head struct {
+	// Method is the method, case kept.
+	Method string
+	// Scheme is "http" or "https", as the client says; empty for CONNECT.
+	Scheme string
+	// Target is the request target: :path as sent, :authority for CONNECT.
+	Target []byte
+	// Path and Query are what is before and after the first '?' of :path,
+	// undecoded; percent-encodings in Path are well formed, those in Query
+	// may be not. Path is "*" for the asterisk form. Empty for CONNECT.
+	Path, Query []byte
+	// Host is :authority, or Host if there is none. Never empty.
+	Host []byte
+	// Protocol is :protocol of an extended CONNECT (RFC 8441), else empty.
+	// With it, Target and Path are those of other methods.
+	Protocol []byte
+	// Fields are the header fields in order, without pseudo-header fields;
+	// cookie crumbs are one field, the last.
+	Fields field.Fields
+	// Length is the length of the body in bytes, 0 if there is none, -1 if it
+	// is not known.
+	Length int64
+	// Expect100 says that the peer waits for 100 (Continue) before it sends
+	// the body.
+	Expect100 bool
+
+	arena []byte // what is not in Fields
+}
+
+// maxKeptHead is how much of arena and cookie memory is used again, in bytes.
+const maxKeptHead = 4 << 10
+
+// Reset empties h and keeps its memory, up to a bound.
+func (h *Head) Reset() {
+	if invariants {
+		for i := range h.arena {
+			h.arena[i] = 0xdb // views are over
+		}
+	}
+	h.Fields.Reset()
+	arena := h.arena[:0]
+	if cap(arena) > maxKeptHead {
+		arena = nil
+	}
+	*h = Head{Fields: h.Fields, arena: arena}
+}
+
+// keep copies b. Where the arena grows, earlier copies keep the old one alive.
+func (h *Head) keep(b []byte) []byte {
+	start := len(h.arena)
+	h.arena = append(h.arena, b...)
+	return h.arena[start:len(h.arena):len(h.arena)]
+}
+
+// splitPath splits Target into Path and Query.
+func (h *Head) splitPath() Reason {
+	h.Path = h.Target
+	for i, c := range h.Target {
+		if c == '?' {
+			h.Path, h.Query = h.Target[:i:i], h.Target[i+1:]
+			break
+		}
+	}
+	for i, c := range h.Path {
+		// RFC 3986 §2.1
+		if c == '%' && (i+2 >= len(h.Path) || !field.IsHex(h.Path[i+1]) || !field.IsHex(h.Path[i+2])) {
+			return BadTarget
+		}
+	}
+	return 0
+}
