@@ -21,8 +21,9 @@
 // an error: it is read to its end, because the next one refers to the dynamic
 // table this one leaves behind, but nothing more of it is handed out or kept.
 // Work is linear in the octets of the block, which the caller bounds. Memory
-// is twice the table's maximum size for octets and three eighths of it for
-// the entries (see table.go), plus the Scratch, which many decoders share.
+// is twice the table's maximum size for octets and three eighths of it for the
+// entries (five eighths in an Encoder; see table.go and index.go), plus the
+// Scratch, which many decoders share.
 //
 // # What is compressed, and what never is
 //
