@@ -50,7 +50,7 @@ func (c *Conn) AppendResponse(dst []byte, id uint32, m *ResponseMeta) (out []byt
 		return dst, false, 0, &ResponseError{Fault: FaultStatus, Status: m.Status}
 	}
 	w := headWriter{m: m, declared: -1}
-	if err := w.judge(c.scratch); err != nil {
+	if err := w.judge(); err != nil {
 		return dst, false, 0, err
 	}
 	w.decide()
@@ -90,7 +90,7 @@ func (c *Conn) AppendInterim(dst []byte, id uint32, status int, fields *field.Fi
 		return dst, &ResponseError{Fault: FaultStatus, Status: status}
 	}
 	w := headWriter{m: &ResponseMeta{Status: status, Fields: fields}, declared: -1}
-	if err := w.judge(c.scratch); err != nil {
+	if err := w.judge(); err != nil {
 		return dst, err
 	}
 	out, start := c.openBlock(dst)
@@ -153,7 +153,7 @@ type headWriter struct {
 
 // judge sees what the handler's fields say, and that they may be sent. Nothing
 // is encoded before all are found good: what enters the table must go out.
-func (w *headWriter) judge(s *Scratch) error {
+func (w *headWriter) judge() error {
 	if w.m.Fields == nil {
 		return nil
 	}
