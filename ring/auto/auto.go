@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"github.com/uringserve/uringserve/ring"
+	"github.com/uringserve/uringserve/ring/epoll"
 	"github.com/uringserve/uringserve/ring/netengine"
 	"github.com/uringserve/uringserve/ring/uring"
 )
@@ -12,7 +13,7 @@ import (
 const (
 	Auto  = "auto"
 	Uring = uring.Name
-	Epoll = "epoll"
+	Epoll = epoll.Name
 	Net   = netengine.Name
 )
 

@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/uringserve/uringserve/ring"
+	"github.com/uringserve/uringserve/ring/epoll"
 	"github.com/uringserve/uringserve/ring/uring"
 )
 
@@ -18,8 +19,11 @@ func TestAutoPicksWhatRuns(t *testing.T) {
 	}
 	defer e.Close(0)
 	want := Uring
-	if forceNet || uring.Probe().Err != nil {
+	switch {
+	case forceNet || uring.Probe().Err != nil && epoll.Probe().Err != nil:
 		want = Net
+	case uring.Probe().Err != nil:
+		want = Epoll
 	}
 	if choice.Engine != want || e.Name() != want || e.Loops() != 1 {
 		t.Errorf("%+v, %s", choice, e.Name())
@@ -36,17 +40,23 @@ func TestByName(t *testing.T) {
 	}
 	e.Close(0)
 	var unavailable *ring.UnavailableError
-	if _, _, err := New(Options{Engine: Epoll}); !errors.As(err, &unavailable) || !errors.Is(err, errors.ErrUnsupported) {
-		t.Errorf("epoll: %v", err)
+	for _, name := range []string{Uring, Epoll} {
+		probe := map[string]error{Uring: uring.Probe().Err, Epoll: epoll.Probe().Err}[name]
+		e, choice, err := New(Options{Engine: name, Loops: 1})
+		switch {
+		case forceNet || probe != nil:
+			if !errors.As(err, &unavailable) || !errors.Is(err, errors.ErrUnsupported) || unavailable.Engine != name {
+				t.Errorf("%s, which can't run here: %v", name, err)
+			}
+		case err != nil || e.Name() != name || choice.Engine != name || choice.Reason == "":
+			t.Errorf("%s: %+v %v", name, choice, err)
+		default:
+			e.Close(0)
+		}
 	}
 	var unknown *UnknownError
 	if _, _, err := New(Options{Engine: "steam"}); !errors.As(err, &unknown) {
 		t.Errorf("steam: %v", err)
-	}
-	if forceNet {
-		if _, _, err := New(Options{Engine: Uring}); !errors.As(err, &unavailable) {
-			t.Errorf("uring in a build without: %v", err)
-		}
 	}
 }
 

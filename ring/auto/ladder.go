@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/uringserve/uringserve/ring"
+	"github.com/uringserve/uringserve/ring/epoll"
 	"github.com/uringserve/uringserve/ring/netengine"
 	"github.com/uringserve/uringserve/ring/takeover"
 	"github.com/uringserve/uringserve/ring/uring"
@@ -89,6 +90,20 @@ func newUring(o Options) (ring.Engine, error) {
 		return nil, explain(err)
 	}
 	return e, nil
+}
+
+func newEpoll(o Options) (ring.Engine, error) {
+	if forceNet {
+		return nil, forced(Epoll)
+	}
+	if o.Loops == 0 {
+		o.Loops = DefaultLoops()
+	}
+	return epoll.New(epoll.Options{
+		Loops:    o.Loops,
+		Takeover: takeover.Options{Disabled: o.TakeoverOff},
+		Lost:     o.Lost,
+	})
 }
 
 func newNet(o Options) (ring.Engine, error) {

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/uringserve/uringserve/ring"
+	"github.com/uringserve/uringserve/ring/epoll"
 	"github.com/uringserve/uringserve/ring/iouring"
 	"github.com/uringserve/uringserve/ring/uring"
 )
@@ -63,7 +64,7 @@ func Examine(loops int) Report {
 	engine, choice := descend(Options{Loops: loops}, refused)
 	r.Choice, r.Loops = choice, engine.Loops()
 	engine.Close(0)
-	r.Engines = states(choice.Engine, refused)
+	r.Engines = states(refused)
 	r.Limits = append(processors(r), limits()...)
 	return r
 }
@@ -78,17 +79,20 @@ func explainSetup(features []Feature, err error) {
 	}
 }
 
-// states says of each engine whether it runs. Those below the chosen one have
-// not been tried yet.
-func states(chosen string, refused map[string]error) []EngineState {
-	if refused[Epoll] == nil && chosen != Epoll && !forceNet {
-		refused[Epoll] = probeEpoll()
+// states says of each engine whether it runs: what the descent found, and for
+// epoll what it did not look for.
+func states(refused map[string]error) []EngineState {
+	probe := epoll.Probe()
+	if refused[Epoll] == nil && probe.Err != nil {
+		refused[Epoll] = probe.Err
 	}
 	var all []EngineState
 	for _, r := range ladder {
 		s := EngineState{Name: r.name, State: "works"}
 		if err := refused[r.name]; err != nil {
 			s.State, s.Reason = "unsupported", strings.TrimPrefix(whyNot(r.name, err), r.name+": ")
+		} else if r.name == Epoll && probe.CoarseWaits != "" {
+			s.Reason = "it waits in whole milliseconds: " + probe.CoarseWaits
 		}
 		all = append(all, s)
 	}
