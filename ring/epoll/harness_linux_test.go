@@ -122,8 +122,6 @@ func ud(op proactor.Op, slot uint32) proactor.UserData {
 	return proactor.MakeUserData(op, 0, 1, slot)
 }
 
-func failure(errno proactor.Errno) int32 { return -int32(errno) }
-
 func closeAll(fds ...int) {
 	for _, fd := range fds {
 		_ = unix.Close(fd)
@@ -193,3 +191,17 @@ func openFDs(t testing.TB) int {
 	}
 	return len(d)
 }
+
+// listenOne is a listener, closed at the end.
+func listenOne(t testing.TB) (fd int, addr net.Addr) {
+	t.Helper()
+	s := &system.Sockets{}
+	fds, addr, err := s.Listen("tcp", "127.0.0.1:0", 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { s.CloseListener(fds[0]) })
+	return fds[0], addr
+}
+
+func dial(addr net.Addr) (net.Conn, error) { return net.Dial(addr.Network(), addr.String()) }

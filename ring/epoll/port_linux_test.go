@@ -125,12 +125,27 @@ func TestNothingOpen(t *testing.T) {
 	}
 }
 
+// recorder remembers how the last Wait was asked to wait.
+type recorder struct {
+	*kernel
+	wait proactor.Wait
+}
+
+func (r *recorder) Wait(out []Event, wait proactor.Wait, timeout time.Duration) (int, proactor.Errno) {
+	r.wait = wait
+	return r.kernel.Wait(out, wait, timeout)
+}
+
 // A buffer that was filled may not have held all: the next Enter does not
 // wait. One that was not, did.
 func TestFullBufferComesAgain(t *testing.T) {
 	const size = 16
 	for _, n := range []int{size - 1, size, size + 1, 3*size + 5} {
-		p := newTestPort(t, Options{BufferSize: size})
+		var calls *recorder
+		p := newTestPortOver(t, Options{BufferSize: size}, func(k *kernel) Calls {
+			calls = &recorder{kernel: k}
+			return calls
+		})
 		p.provideAll()
 		fd, peer := socketpair(t)
 		p.Recv(fd, ud(proactor.OpRecv, 1))
@@ -138,7 +153,7 @@ func TestFullBufferComesAgain(t *testing.T) {
 		write(t, peer, text)
 		got := 0
 		for rounds := 0; got < n; rounds++ {
-			p.enter(proactor.WaitLong, -1) // would wait for ever
+			p.enter(proactor.WaitLong, time.Second)
 			all := p.reap()
 			if len(all) > 1 {
 				t.Fatalf("%d receives in one round", len(all))
@@ -149,8 +164,11 @@ func TestFullBufferComesAgain(t *testing.T) {
 				}
 				got += int(c.Res)
 			}
-			if rounds > n {
+			if rounds > n || len(all) == 0 {
 				t.Fatal("the bytes do not come")
+			}
+			if waits := calls.wait != proactor.NoWait; waits != (rounds == 0) {
+				t.Fatalf("round %d waits: %v", rounds, waits)
 			}
 		}
 		p.quiet("all was received")
@@ -170,7 +188,7 @@ func TestRoundsAreFair(t *testing.T) {
 		write(t, peer, strings.Repeat("x", 4*size))
 	}
 	for round := range 4 {
-		p.enter(proactor.WaitLong, -1)
+		p.enter(proactor.WaitLong, time.Second)
 		seen := map[uint32]int{}
 		for _, c := range p.reap() {
 			if c.Res != size {
