@@ -5,6 +5,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/uringserve/uringserve/ring/epoll"
 	"github.com/uringserve/uringserve/ring/proactor"
 )
 
@@ -32,7 +33,8 @@ type audited struct {
 }
 
 func newAudit(c *Calls, p proactor.Port) *audit {
-	return &audit{Port: p, calls: c, provided: make([]bool, p.Buffers())}
+	c.audit = &audit{Port: p, calls: c, provided: make([]bool, p.Buffers())}
+	return c.audit
 }
 
 func (a *audit) violate(format string, args ...any) {
@@ -204,6 +206,9 @@ func (a *audit) checkResult(c proactor.Completion, o *audited) string {
 		if c.Res < 0 && c.More {
 			return "goes on after a failure"
 		}
+		if c.Res < 0 && c.Res != -int32(proactor.ECANCELED) {
+			a.calls.refused--
+		}
 		if c.Res >= 0 && a.calls.k.file(int(c.Res)).socket == nil {
 			return "accepted no open descriptor"
 		}
@@ -226,6 +231,33 @@ func (a *audit) filled(c proactor.Completion) string {
 		return "more bytes than the buffer holds"
 	}
 	return ""
+}
+
+// sleeps is called when the Port is about to wait. What could be done by then
+// must have been, or an event must be under way that says so: else the edge has
+// been forgotten, and nobody comes back to it.
+func (a *audit) sleeps() {
+	if a.calls.refused > 0 {
+		a.violate("the port waits although an accept has failed, and the loop does not know")
+	}
+	for _, o := range a.ops {
+		w, s := a.calls.find(o.fd), a.calls.k.file(o.fd).socket
+		if s == nil || w != nil && (w.listed || w.coming > 0) {
+			continue
+		}
+		able := false
+		switch o.kind {
+		case opRecv:
+			able = s.readable()
+		case opSend:
+			able = !o.skip && s.holds()&epoll.Writable != 0
+		case opHangup:
+			able = s.hungUp()
+		}
+		if able {
+			a.violate("the port waits although a %v of %s could be done", o.kind, s.name)
+		}
+	}
 }
 
 func (a *audit) Dispose() {

@@ -2,6 +2,7 @@ package mem
 
 import (
 	"testing"
+	"time"
 
 	"github.com/uringserve/uringserve/ring/epoll"
 	"github.com/uringserve/uringserve/ring/proactor"
@@ -84,6 +85,28 @@ func TestAuditViolations(t *testing.T) {
 		"more sent than given":  func(r *auditRig, fd int) { r.tellSend(fd, send, 6) },
 		"nothing sent":          func(r *auditRig, fd int) { r.tellSend(fd, send, 0) },
 		"skipped and whole":     func(r *auditRig, fd int) { r.tellSend(fd, skip, 5) },
+		"an edge forgotten": func(r *auditRig, fd int) {
+			r.a.begin(audited{kind: opRecv, ud: recv, fd: fd}) // the Port does not hear of it
+			r.watch(fd, readable|edge)
+			r.k.file(fd).socket.other.send([]byte("x"))
+			poll(r.c)
+			r.sleep()
+		},
+		"room forgotten": func(r *auditRig, fd int) {
+			r.a.begin(audited{kind: opSend, ud: send, fd: fd, size: 1})
+			r.sleep()
+		},
+		"a hangup forgotten": func(r *auditRig, fd int) {
+			r.a.begin(audited{kind: opHangup, ud: ud(proactor.OpPoll), fd: fd})
+			r.c.Shutdown(fd, true)
+			r.sleep()
+		},
+		"a failed accept forgotten": func(r *auditRig, _ int) {
+			r.k.o.Faults.Accept = 1
+			r.k.connect("/run/socket")
+			r.c.Accept(r.l)
+			r.sleep()
+		},
 		"accepted nothing": func(r *auditRig, _ int) {
 			r.a.Accept(r.l, ud(proactor.OpAccept))
 			r.enter()
@@ -104,6 +127,12 @@ func TestAuditViolations(t *testing.T) {
 				t.Errorf("not seen; %v", err)
 			}
 		})
+	}
+}
+
+func (r *auditRig) sleep() {
+	if err := r.a.Enter(proactor.WaitLong, time.Millisecond); err != nil {
+		r.t.Error(err)
 	}
 }
 

@@ -18,8 +18,10 @@ type Calls struct {
 	interest []*watch // oldest first
 	ready    []*watch // of interest: listed
 	mapped   [][]byte
-	waited   bool // there was a Wait: the start is over
-	waiting  bool // somebody is in Wait, and nobody has woken it
+	audit    *audit // nil in tests of Calls alone
+	refused  int    // accepts that failed, which the loop was not told of
+	waited   bool   // there was a Wait: the start is over
+	waiting  bool   // somebody is in Wait, and nobody has woken it
 
 	ghosts []epoll.Event // of closed descriptors, see Faults.Stale
 
@@ -108,6 +110,9 @@ func (c *Calls) Wait(out []epoll.Event, wait proactor.Wait, timeout time.Duratio
 	until := sched.Never
 	if timeout >= 0 && timeout < sched.Never-c.k.s.Now() {
 		until = c.k.s.Now() + timeout
+	}
+	if c.audit != nil {
+		c.audit.sleeps()
 	}
 	c.waiting = true
 	c.k.s.WaitUntil(c.something, until)

@@ -515,7 +515,7 @@ func (r *callRig) send(fd, size int, sent *int) {
 	for *sent < size {
 		n, e := r.c.Send(fd, make([]byte, size-*sent))
 		*sent += n
-		if e == proactor.EAGAIN || e == 0 && *sent < size {
+		if e == proactor.EAGAIN {
 			return
 		}
 	}

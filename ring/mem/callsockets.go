@@ -52,6 +52,7 @@ func (c *Calls) Accept(fd int) (int, proactor.Errno) {
 		return -1, e
 	}
 	if len(l.queue) > 0 && c.k.chance(f.Accept) {
+		c.refused++
 		return -1, c.k.anyOf(proactor.EMFILE, proactor.ENFILE, proactor.ECONNABORT, proactor.ENOMEM)
 	}
 	s := l.accept()
@@ -104,13 +105,11 @@ func (c *Calls) Send(fd int, b []byte) (int, proactor.Errno) {
 	}
 	part := b
 	if len(b) > 1 && c.k.chance(f.ShortSend) {
+		// No edge follows: who wants one asks until EAGAIN.
 		part = b[:1+c.k.random.IntN(len(b))]
 	}
 	n, e := s.send(part)
 	c.k.note("%s sends %d of %d: %d", s.name, int32(n), int32(len(b)), int32(e))
-	if n == len(part) && n < len(b) {
-		c.again(&s.source, epoll.Writable)
-	}
 	return n, e
 }
 

@@ -24,6 +24,7 @@ type watch struct {
 	events epoll.Events
 	token  uint64
 	listed bool // in calls.ready
+	coming int  // wakes that are delayed
 	gone   bool
 }
 
@@ -56,7 +57,11 @@ func (w *watch) wake(key epoll.Events) {
 		return
 	}
 	k := w.calls.k
-	k.at(k.now()+d, w.list)
+	w.coming++
+	k.at(k.now()+d, func() {
+		w.coming--
+		w.list()
+	})
 }
 
 // list puts w on the list that Wait looks through.
