@@ -17,7 +17,7 @@ type blockReader struct {
 // mayBegin judges HEADERS by its header; false: it has failed.
 func (c *Conn) mayBegin(h FrameHeader) bool {
 	state, _ := c.stateOf(h.ID)
-	switch o := transitions[state][headersInput(h)]; {
+	switch o := transitions[state][headersInputFor(h.Flags.Has(FlagEndStream))]; {
 	case h.ID%2 == 0:
 		c.fail(EvenStreamID) // RFC 9113 §5.1.1
 	case o.verdict == connError:
@@ -28,13 +28,6 @@ func (c *Conn) mayBegin(h FrameHeader) bool {
 		return true
 	}
 	return false
-}
-
-func headersInput(h FrameHeader) input {
-	if h.Flags.Has(FlagEndStream) {
-		return recvHeadersEnd
-	}
-	return recvHeaders
 }
 
 // mayContinue judges CONTINUATION by its header; false: it has failed.
@@ -109,15 +102,11 @@ func (c *Conn) continuation(h FrameHeader, p []byte) {
 func (c *Conn) endBlock(block []byte) {
 	b := &c.block
 	b.open = false
-	state, s := c.stateOf(b.id)
-	if b.opens {
-		state = StateIdle
+	state, s := StateIdle, (*stream)(nil)
+	if !b.opens {
+		state, s = c.stateOf(b.id)
 	}
-	in := recvHeaders
-	if b.end {
-		in = recvHeadersEnd
-	}
-	o := transitions[state][in]
+	o := transitions[state][headersInputFor(b.end)]
 	keep := o.verdict == accept && (!b.opens || c.streams.count < c.cfg.Limits.Streams && b.id <= c.drain.limit)
 	r := &c.scratch.head
 	if !c.decode(block, keep, s != nil) {

@@ -128,7 +128,10 @@ func (l *level) sink(now, perSecond int64) {
 		// At most maxBudget seconds and as much a second: no overflow.
 		units := elapsed / second * perSecond
 		units += elapsed % second * perSecond / second
-		units = min(units, int64(l.used))
+		if units >= int64(l.used) {
+			l.used, l.since = 0, now // what is over is not saved up
+			return
+		}
 		l.used -= int32(units)
 		l.since += units * second / perSecond
 	}

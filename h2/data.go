@@ -90,7 +90,10 @@ func (c *Conn) beginContent(s *stream, pad int) {
 func (c *Conn) data(b []byte) {
 	s := c.streams.get(c.in.frame.ID)
 	if s == nil || !s.state.remoteOpen() {
-		c.discardData() // the owner has reset it since the frame began
+		// The owner has reset it since the frame began. The padding was given
+		// back when it began.
+		c.returnConn(c.in.left)
+		c.skip(c.in.left - len(b) + c.in.pad)
 		return
 	}
 	s.unread += int32(len(b))
@@ -135,11 +138,11 @@ func (c *Conn) endData(b []byte) {
 	c.settle(s)
 }
 
-// discardData passes over the rest of a DATA frame, and gives its octets back
-// to the connection's window: nobody will read them.
+// discardData passes over the rest of a DATA frame whose padding is not known
+// yet, and gives its octets back to the connection's window: nobody will read
+// them.
 func (c *Conn) discardData() {
 	c.returnConn(c.in.left)
-	c.in.pad = 0
 	c.skip(c.in.left)
 }
 

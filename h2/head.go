@@ -1,6 +1,10 @@
 package h2
 
-import "github.com/uringserve/uringserve/app/field"
+import (
+	"bytes"
+
+	"github.com/uringserve/uringserve/app/field"
+)
 
 // Head is a request head. Slices are its own copies: see Conn.TakeHead.
 type Head struct {
@@ -42,12 +46,14 @@ func (h *Head) Reset() {
 			h.arena[i] = 0xdb // views are over
 		}
 	}
+	// One by one: copying the whole struct shows in profiles.
+	h.Method, h.Scheme = "", ""
+	h.Target, h.Path, h.Query, h.Host, h.Protocol = nil, nil, nil, nil, nil
 	h.Fields.Reset()
-	arena := h.arena[:0]
-	if cap(arena) > maxKeptHead {
-		arena = nil
+	h.Length, h.Expect100 = 0, false
+	if h.arena = h.arena[:0]; cap(h.arena) > maxKeptHead {
+		h.arena = nil
 	}
-	*h = Head{Fields: h.Fields, arena: arena}
 }
 
 // keep copies b. Where the arena grows, earlier copies keep the old one alive.
@@ -60,17 +66,22 @@ func (h *Head) keep(b []byte) []byte {
 // splitPath splits Target into Path and Query.
 func (h *Head) splitPath() Reason {
 	h.Path = h.Target
-	for i, c := range h.Target {
-		if c == '?' {
-			h.Path, h.Query = h.Target[:i:i], h.Target[i+1:]
-			break
-		}
+	if i := bytes.IndexByte(h.Target, '?'); i >= 0 {
+		h.Path, h.Query = h.Target[:i:i], h.Target[i+1:]
 	}
-	for i, c := range h.Path {
-		// RFC 3986 §2.1
-		if c == '%' && (i+2 >= len(h.Path) || !field.IsHex(h.Path[i+1]) || !field.IsHex(h.Path[i+2])) {
-			return BadTarget
-		}
+	if i := bytes.IndexByte(h.Path, '%'); i >= 0 && !validEscapes(h.Path[i:]) {
+		return BadTarget
 	}
 	return 0
+}
+
+// validEscapes: every '%' is followed by two hexadecimal digits (RFC 3986
+// §2.1).
+func validEscapes(b []byte) bool {
+	for i, c := range b {
+		if c == '%' && (i+2 >= len(b) || !field.IsHex(b[i+1]) || !field.IsHex(b[i+2])) {
+			return false
+		}
+	}
+	return true
 }

@@ -9,26 +9,28 @@ import (
 // headReader judges the fields of one block as they are decoded, and collects
 // them (RFC 9113 §8.2, §8.3).
 type headReader struct {
-	head Head
+	head   Head
+	cookie []byte // crumbs so far, joined
+	seen
+}
 
+// seen is what a block was found to be so far.
+type seen struct {
 	trailers bool // the block is one of trailers
 	connect  bool // Config.ConnectProtocol
-	target   int  // Limits.TargetBytes
-
-	pseudo  uint8 // those seen
-	regular bool  // a field that is none was seen
-	reason  Reason
-	refusal Reason // what to answer, if it is not malformed
-
-	host     []byte // the Host field
+	regular  bool // a field that is no pseudo-header field came
+	expect   bool
+	signaled bool // there is a Priority field
+	pseudo   uint8
+	reason   Reason
+	refusal  Reason // what to answer, if it is not malformed
+	priority priority
+	target   int // Limits.TargetBytes
+	host     []byte
 	hosts    int
 	lengths  int
 	length   int64
-	expect   bool
-	cookie   []byte // crumbs so far
 	cookies  int
-	priority priority
-	signaled bool // there is a Priority field
 }
 
 // The pseudo-header fields of requests.
@@ -43,12 +45,10 @@ const (
 // reset makes r ready for another block.
 func (r *headReader) reset(trailers bool, cfg *Config) {
 	r.head.Reset()
-	cookie := r.cookie[:0]
-	if cap(cookie) > maxKeptHead {
-		cookie = nil
+	if r.cookie = r.cookie[:0]; cap(r.cookie) > maxKeptHead {
+		r.cookie = nil
 	}
-	*r = headReader{head: r.head, cookie: cookie, trailers: trailers,
-		connect: cfg.ConnectProtocol, target: cfg.Limits.TargetBytes}
+	r.seen = seen{trailers: trailers, connect: cfg.ConnectProtocol, target: cfg.Limits.TargetBytes}
 }
 
 // field takes the next field. After the first that is malformed none counts.
