@@ -61,6 +61,14 @@ func (c *Calls) Watch(fd int, events epoll.Events, token uint64) proactor.Errno 
 	if exclusive && events&epoll.ReadEnded != 0 || w != nil && (exclusive || w.events&epoll.Exclusive != 0) {
 		return c.refuse(proactor.EINVAL, "watch of descriptor %d: an exclusive one can't have ReadEnded, nor be changed", fd)
 	}
+	if c.k.chance(c.k.o.Faults.Watch) {
+		if f.listener != nil {
+			c.refused++
+		} else {
+			c.k.resets++
+		}
+		return proactor.ENOMEM
+	}
 	if w == nil {
 		w = &watch{calls: c, fd: fd, file: f}
 		c.interest = append(c.interest, w)

@@ -9,7 +9,7 @@ import (
 
 // Faults are the chances, 0 … 1, of what can go wrong or merely otherwise. The
 // zero value is a kernel in which everything happens at once and whole. All
-// but Reset are things that a server must not let its clients notice.
+// but Reset and Watch are things that a server must not let its clients notice.
 type Faults struct {
 	// In both styles:
 	Split     float64       // a receive or a segment is cut short
@@ -32,6 +32,7 @@ type Faults struct {
 	// Of readiness:
 	Again    float64 // a receive or an accept says EAGAIN or EINTR although it could be done
 	Spurious float64 // an event tells of what is not so, or again of what is
+	Watch    float64 // a watch fails with ENOMEM: its connection cannot go on
 }
 
 // AnyFaults draws chances, so that seeds differ in what they stress: a run

@@ -25,7 +25,7 @@ type kernel struct {
 	events    []event // by time
 	eventSeq  uint64
 	hard      map[int]bool // threads in SleepHard
-	resets    int          // connections that Faults.Reset broke
+	resets    int          // connections that Faults.Reset or Watch broke
 	pairs     int          // connections made
 	tcpPort   int          // the last one that was chosen
 	engines   int          // not closed

@@ -293,6 +293,21 @@ func TestCloseAndReset(t *testing.T) {
 	e.Close(0)
 }
 
+// A port that Close leaves is found.
+func TestLeakedPort(t *testing.T) {
+	for style := range Styles {
+		e := New(Options{Style: style, Loops: 2})
+		e.Close(0)
+		if err := e.Check(); err != nil {
+			t.Errorf("%v: %v", style, err)
+		}
+		e.loops[1].common().disposed = false
+		if e.Check() == nil {
+			t.Errorf("%v: not seen", style)
+		}
+	}
+}
+
 // The rules of Port are watched.
 func TestViolations(t *testing.T) {
 	for name, breakIt := range map[string]func(r *rig, fd int){

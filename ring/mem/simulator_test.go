@@ -124,6 +124,8 @@ func (r *run) options(seed uint64, hog bool) mem.Options {
 		o.Faults.ShortSend, o.Faults.SendError = 0, 0
 	} else if r.random.IntN(6) == 0 {
 		o.Faults.Reset = 0.02
+	} else if r.random.IntN(10) == 0 {
+		o.Faults.Watch = 0.05
 	}
 	return o
 }
