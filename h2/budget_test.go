@@ -200,7 +200,7 @@ func TestAttacks(t *testing.T) {
 		{"rapid reset", 5000, RefusedFlood, func(r *rig, i int) []byte {
 			return AppendRSTStreamFrame(r.get(uint32(2*i+1)), uint32(2*i+1), CodeCancel)
 		}},
-		{"MadeYouReset", 2000, WindowFlood, func(r *rig, i int) []byte {
+		{"MadeYouReset", 2000, ForcedResetFlood, func(r *rig, i int) []byte {
 			return AppendWindowUpdateFrame(r.get(uint32(2*i+1)), uint32(2*i+1), 0)
 		}},
 		{"empty CONTINUATION", 1000, ContinuationFlood, func(r *rig, i int) []byte {

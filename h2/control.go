@@ -166,10 +166,11 @@ func (c *Conn) windowUpdate(h FrameHeader, p []byte) {
 	switch o := transitions[state][recvWindowUpdate]; {
 	case o.verdict == connError:
 		c.fail(o.reason)
+	case increment == 0:
+		// §6.9: a stream error, also of one that has just ended.
+		c.streamError(h.ID, s, StreamZeroIncrement)
 	case o.verdict == ignore:
 		c.late()
-	case increment == 0:
-		c.resetStream(s, StreamZeroIncrement)
 	case increment > maxWindow-max(s.sendWindow, 0) && int64(s.sendWindow)+int64(increment) > maxWindow:
 		c.resetStream(s, StreamWindowOverflow) // §6.9.1
 	default:
