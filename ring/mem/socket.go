@@ -69,7 +69,7 @@ func (s *socket) recv(b []byte) (int, proactor.Errno) {
 		}
 		s.k.push(s.other)
 		return n, 0
-	case s.err != 0:
+	case s.err != 0 && !s.finIn: // after a FIN, Linux tells of that only
 		e := s.err
 		s.err = 0
 		return 0, e
@@ -159,6 +159,9 @@ func (k *kernel) deliver(s *socket, most int) {
 	}
 	o := s.other
 	if len(s.out) > 0 && (o.closed || o.shut) {
+		if !o.closed {
+			o.gotReset() // as its own
+		}
 		k.reset(o)
 		return
 	}
@@ -187,8 +190,12 @@ func (k *kernel) deliver(s *socket, most int) {
 	}
 }
 
-// reset sends a RST from s.
+// reset sends a RST from s, unless both FINs have come: then the connection is
+// over.
 func (k *kernel) reset(s *socket) {
+	if s.finSent && s.finIn {
+		return
+	}
 	if !s.dead {
 		k.note("%s RST", s.name)
 		s.dead, s.out = true, nil
@@ -218,6 +225,7 @@ func (s *socket) gotReset() {
 // shutdown ends sending and, with both, receiving.
 func (s *socket) shutdown(both bool) proactor.Errno {
 	if s.dead {
+		s.changed(s.k, 0) // Linux wakes all the same
 		return proactor.ENOTCONN
 	}
 	s.finOut = true
