@@ -25,7 +25,7 @@ Flags of serve:
   --listen URL             http://host:port or unix:/path; may be repeated.
                            http://:8080 is all addresses, localhost both loopbacks,
                            port 0 any free one      (default http://localhost:8080)
-  --engine NAME            auto, uring or net                        (default auto)
+  --engine NAME            auto, uring, epoll or net                 (default auto)
   --loops N                event loops                (default: one per usable CPU)
   --protocols LIST         h1                                          (default h1)
   --max-body BYTES         longest request body                (default 30,000,000)
@@ -151,13 +151,11 @@ func listenAddr(s string) (string, error) {
 
 func (c *config) setEngine(s string) error {
 	switch s {
-	case "auto", "uring", "net":
+	case "auto", "uring", "epoll", "net":
 		c.engine = s
 		return nil
-	case "epoll":
-		return errNotYet
 	}
-	return errors.New("must be auto, uring or net")
+	return errors.New("must be auto, uring, epoll or net")
 }
 
 func checkProtocols(s string) error {

@@ -96,7 +96,7 @@ func abandon(server *uringserve.Server, stderr io.Writer, err error) int {
 // raiseProcs lets Go run a goroutine beside all loops. The process is ours, so
 // it may; a library must not.
 func raiseProcs(info uringserve.Info) {
-	if info.Engine != "uring" || os.Getenv("GOMAXPROCS") != "" {
+	if info.Engine == "net" || os.Getenv("GOMAXPROCS") != "" {
 		return
 	}
 	if want := info.Loops + 1; runtime.GOMAXPROCS(0) < want {

@@ -31,7 +31,7 @@ func TestE2EPortTaken(t *testing.T) {
 
 func TestE2EUsage(t *testing.T) {
 	for _, args := range [][]string{
-		{"--no-such-flag"}, {"--engine", "bogus"}, {"--engine", "epoll"}, {"--loops", "x"}, {"--loops", "-1"},
+		{"--no-such-flag"}, {"--engine", "bogus"}, {"--loops", "x"}, {"--loops", "-1"},
 		{"--listen", "ftp://localhost"}, {"--listen", "http://localhost:99999"}, {"frobnicate"},
 		{"--max-body", "many"}, {"--protocols", "h9"},
 	} {
