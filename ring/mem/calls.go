@@ -24,6 +24,7 @@ type Calls struct {
 	waiting  bool   // somebody is in Wait, and nobody has woken it
 
 	ghosts []epoll.Event // of closed descriptors, see Faults.Stale
+	buried []epoll.Event // ghosts that come with the next new watch
 
 	woken bool // a Wake since the last Woken
 	wakes bool // a Wake that no Wait has returned for
@@ -74,6 +75,7 @@ func (c *Calls) Watch(fd int, events epoll.Events, token uint64) proactor.Errno 
 		c.interest = append(c.interest, w)
 		src := f.source()
 		src.watches = append(src.watches, w)
+		c.ghosts, c.buried = append(c.ghosts, c.buried...), nil
 	}
 	w.events, w.token = events, token
 	c.k.note("loop %d watches %d for %d", int32(c.index), int32(fd), int32(events))

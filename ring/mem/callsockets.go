@@ -151,14 +151,19 @@ func (c *Calls) Close(fd int) proactor.Errno {
 	return 0
 }
 
-// haunt has w, whose descriptor closes, tell once more, some time later. On
-// Linux that happens when the process forks just before: until the child calls
-// exec it has the socket, too, and epoll goes by sockets, not by descriptors.
+// haunt has w, whose descriptor closes, tell once more: some time later, or when
+// the next connection is watched, which may have its place by then. On Linux
+// that happens when the process forks just before: until the child calls exec it
+// has the socket, too, and epoll goes by sockets, not by descriptors.
 func (c *Calls) haunt(w *watch) {
 	if !c.k.chance(c.k.o.Faults.Stale) {
 		return
 	}
 	e := epoll.Event{Token: w.token, Events: w.interest() &^ epoll.Error}
+	if c.k.random.IntN(2) == 0 {
+		c.buried = append(c.buried, e)
+		return
+	}
 	c.k.at(c.k.now()+c.k.random.Int64N(int64(maxTick)), func() {
 		if !c.disposed {
 			c.ghosts = append(c.ghosts, e)
