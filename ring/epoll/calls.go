@@ -17,7 +17,9 @@ type Calls interface {
 	// Hangup and Error are always told.
 	Watch(fd int, events Events, token uint64) proactor.Errno
 
-	// Unwatch takes fd off the interest list. Closing fd does that too.
+	// Unwatch takes fd off the interest list. Closing fd does that too, unless
+	// another descriptor holds the same file open, a child's for instance:
+	// then its events go on, with the old token.
 	Unwatch(fd int) proactor.Errno
 
 	// Wait fills out with what there is, at most len(out), and waits for it,

@@ -2,6 +2,7 @@ package epoll
 
 import (
 	"testing"
+	"time"
 
 	"github.com/uringserve/uringserve/ring"
 	"github.com/uringserve/uringserve/ring/ringtest"
@@ -25,4 +26,22 @@ func TestConformance(t *testing.T) {
 			})
 		})
 	}
+}
+
+// The suite on a system without epoll_pwait2, where waits are in milliseconds.
+func TestConformanceWithoutPwait2(t *testing.T) {
+	o := Options{Loops: 2}.withDefaults()
+	start := time.Now()
+	ringtest.Run(t, func(t *testing.T) ringtest.World {
+		return ringtest.Sockets(t, func() (ring.Engine, error) {
+			return newEngine(o, func() (Calls, error) {
+				k, err := newKernel(start, o.RestBytes)
+				if err != nil {
+					return nil, err
+				}
+				k.pwait2 = 1 << 20 // no such call
+				return k, nil
+			})
+		})
+	})
 }
