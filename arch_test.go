@@ -26,12 +26,12 @@ const (
 // arrows are who may import whom, besides the standard library: all that
 // exist. A package that is missing here fails the test, as does an arrow.
 var arrows = map[string][]string{
-	"":                     {"app", "conn", "ring", "ring/auto", "ring/netengine"},
+	"":                     {"app", "conn", "ring", "ring/auto", "ring/netengine", "tls"},
 	"app":                  {"app/field"},
 	"app/field":            {},
-	"cmd/uringserve":       {"", "app", "conn", "ring/auto"},
+	"cmd/uringserve":       {"", "app", "conn", "ring/auto", "tls"},
 	"cmd/uringserve/e2e":   {},
-	"conn":                 {"app", "app/field", "h1", "ring", byteBuffer},
+	"conn":                 {"app", "app/field", "h1", "ring", "tls", byteBuffer},
 	"conn/stress":          {},
 	"h1":                   {"app/field"},
 	"h2":                   {"app/field", "h2/hpack"},

@@ -3,6 +3,7 @@ package app
 import (
 	"bytes"
 	"context"
+	"crypto/tls"
 	"errors"
 	"io"
 	"net"
@@ -21,6 +22,7 @@ type fakeStream struct {
 }
 
 func (s *fakeStream) ReadBody(p []byte) (int, error) { return s.body.Read(p) }
+func (s *fakeStream) TLS() *tls.ConnectionState      { return nil }
 func (s *fakeStream) RequestTrailers() *Fields       { return nil }
 func (s *fakeStream) Context() context.Context       { return context.Background() }
 func (s *fakeStream) SetReadLimit(n int64) error     { s.limit = n; return nil }

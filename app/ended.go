@@ -2,6 +2,7 @@ package app
 
 import (
 	"context"
+	"crypto/tls"
 	"net"
 )
 
@@ -15,6 +16,7 @@ func (endedStream) WriteBody(*Response, bool) error          { return ErrEnded }
 func (endedStream) WriteInformational(int, *Fields) error    { return ErrEnded }
 func (endedStream) SetReadLimit(int64) error                 { return ErrEnded }
 func (endedStream) Addrs() (remote net.Addr, local net.Addr) { return nil, nil }
+func (endedStream) TLS() *tls.ConnectionState                { return nil }
 
 var endedContext = func() context.Context {
 	ctx, cancel := context.WithCancel(context.Background())

@@ -3,6 +3,7 @@ package app
 import (
 	"bytes"
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
@@ -112,6 +113,11 @@ func (r *Request) RemoteAddr() net.Addr { a, _ := r.stream.Addrs(); return a }
 
 // LocalAddr is our end of the connection.
 func (r *Request) LocalAddr() net.Addr { _, a := r.stream.Addrs(); return a }
+
+// TLS describes the TLS of the connection: version, cipher suite, the client's
+// certificates and so on; nil in cleartext. It is shared by the requests of a
+// connection: read-only, and valid until Serve returns.
+func (r *Request) TLS() *tls.ConnectionState { return r.stream.TLS() }
 
 // QueryValue is the value of the first parameter of that name in Query,
 // undecoded ('+' and %xx as sent), and whether it is there. A view.

@@ -2,6 +2,7 @@ package app
 
 import (
 	"context"
+	"crypto/tls"
 	"net"
 )
 
@@ -34,4 +35,7 @@ type Stream interface {
 
 	// Addrs are the ends of the connection.
 	Addrs() (remote, local net.Addr)
+
+	// TLS describes the TLS of the connection, nil if there is none.
+	TLS() *tls.ConnectionState
 }

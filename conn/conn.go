@@ -3,6 +3,8 @@ package conn
 import (
 	"net"
 
+	cryptotls "crypto/tls"
+
 	"github.com/valyala/bytebufferpool"
 
 	"github.com/uringserve/uringserve/app"
@@ -73,8 +75,11 @@ const (
 	flagNoRate                          // the peer may take its time to take output
 )
 
-// addrs are the ends of a connection.
-type addrs struct{ remote, local net.Addr }
+// addrs are the ends of a connection, and what is between them.
+type addrs struct {
+	remote, local net.Addr
+	tls           *cryptotls.ConnectionState // nil: nothing
+}
 
 // awaitFirst begins the life of c: HeaderTimeout runs from the accept on.
 func (c *conn) awaitFirst() {
@@ -177,7 +182,7 @@ func (c *conn) resume() {
 // ends are the ends of the connection, asked for once.
 func (c *conn) ends() *addrs {
 	if c.addrs == nil {
-		c.addrs = &addrs{c.rc.RemoteAddr(), c.rc.LocalAddr()}
+		c.addrs = &addrs{remote: c.rc.RemoteAddr(), local: c.rc.LocalAddr()}
 	}
 	return c.addrs
 }

@@ -94,6 +94,12 @@ func (c *h1conn) awaitHead(scanned int) {
 
 // reject answers a malformed request. What follows it has no meaning.
 func (c *h1conn) reject(err *h1.Error) {
+	if isHello(c.s.rest) {
+		// It expects no answer that we could give.
+		c.l.n.refusals[RefusedTLS].Add(1)
+		c.finish(true)
+		return
+	}
 	c.l.n.rejections[err.Reason].Add(1)
 	c.l.logRejection(err)
 	c.respondError(err.Status)

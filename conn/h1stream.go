@@ -52,7 +52,7 @@ func (s *h1stream) startExchange() {
 	s.x = h1.Exchange{}
 	s.must(s.x.ReadHead(h.Length != 0, h.KeepAlive))
 	s.fillRequest()
-	s.req.Listener = s.c.rc.Listener()
+	s.req.Listener = s.c.listener()
 	s.ends = s.c.addrs
 	s.pipelined = s.c.unparsed() > 0
 }

@@ -33,6 +33,11 @@ type Limits struct {
 	// has come. Default 30 s (Kestrel RequestHeadersTimeout).
 	HeaderTimeout time.Duration
 
+	// HandshakeTimeout is how long a TLS handshake may take, from the accept on,
+	// before HeaderTimeout begins; Off: no limit. Longer: closed. Default 10 s
+	// (Kestrel HttpsConnectionAdapterOptions.HandshakeTimeout).
+	HandshakeTimeout time.Duration
+
 	// KeepAliveTimeout is how long a connection may be idle between requests;
 	// Off: no limit. Then it closes. Default 130 s (Kestrel).
 	KeepAliveTimeout time.Duration
@@ -63,7 +68,8 @@ type Limits struct {
 	MaxConns int64
 
 	// BusyResponse has connections over MaxConns answered with 503 instead, as
-	// long as those are not too many, either.
+	// long as those are not too many, either. Not those with TLS: a handshake
+	// costs more than it is worth.
 	BusyResponse bool
 
 	// DrainBytes and DrainTimeout bound what is read of a body that its
@@ -92,6 +98,7 @@ func DefaultLimits() Limits {
 		H1:                h1.DefaultLimits(),
 		MaxBodyBytes:      30_000_000,
 		HeaderTimeout:     30 * time.Second,
+		HandshakeTimeout:  10 * time.Second,
 		KeepAliveTimeout:  130 * time.Second,
 		MinBodyRate:       Rate{240, 5 * time.Second},
 		MinResponseRate:   Rate{240, 5 * time.Second},
@@ -136,6 +143,7 @@ func (l *Limits) Validate() error {
 		offing bool
 	}{
 		{"HeaderTimeout", l.HeaderTimeout, true},
+		{"HandshakeTimeout", l.HandshakeTimeout, true},
 		{"KeepAliveTimeout", l.KeepAliveTimeout, true},
 		{"DrainTimeout", l.DrainTimeout, false},
 		{"LingerTimeout", l.LingerTimeout, false},

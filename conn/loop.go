@@ -23,6 +23,9 @@ type loop struct {
 	free       []*h1stream // for further requests
 	quarantine []*h1stream // with the invariants tag: not to be used again yet
 
+	engine int // which of the Server's
+	tls    secureShare
+
 	scratch  []byte  // a response being put together; at most maxScratch is kept
 	held     []*conn // whose output waits for the end of a pipelined batch
 	hurried  int     // further turns wanted
@@ -63,16 +66,20 @@ func (l *loop) Open(rc ring.Conn) ring.ConnHandler {
 	if l.wheel.count == 0 {
 		l.wheel.start(l.rl.Now())
 	}
+	e := l.srv.endpoint(l.engine, rc.Listener())
 	active := l.srv.active.Add(1)
 	busy := l.srv.limits.MaxConns > 0 && active > l.srv.limits.MaxConns
 	if busy {
 		l.n.refusals[RefusedBusy].Add(1)
-		if !l.srv.limits.BusyResponse || active > l.srv.limits.MaxConns+maxBusy {
+		if !l.srv.limits.BusyResponse || e.TLS != nil || active > l.srv.limits.MaxConns+maxBusy {
 			l.srv.left()
 			return nil
 		}
 	} else {
 		l.n.conns.Add(1)
+	}
+	if e.TLS != nil {
+		return l.openSecure(rc, &e)
 	}
 	c := newH1(rc, l)
 	c.index = uint32(len(l.conns))
@@ -147,6 +154,7 @@ func (l *loop) shrink() {
 	clear(l.free)
 	l.free = l.free[:0]
 	l.conns, l.watched, l.held = nil, nil, nil
+	l.tls.shrink()
 }
 
 // PostNode and OnLoop make a loop a ring.Posted: for orders from elsewhere and

@@ -45,7 +45,6 @@ func TestBadRequests(t *testing.T) {
 		{"GET / HTTP/2.0\r\nHost: x\r\n\r\n", "505"},
 		{"GET * HTTP/1.1\r\nHost: x\r\n\r\n", "405"},
 		{"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\nExpect: milk\r\n\r\n", "417"},
-		{"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\r\n\r\n", "400"},
 	} {
 		for _, split := range []int{len(test.in), 1} {
 			f, srv := newFakeLoop(t, Config{Handler: h})

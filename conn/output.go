@@ -54,13 +54,25 @@ func (c *conn) stage() *bytebufferpool.ByteBuffer {
 func (c *conn) send() {
 	if c.sending == 0 && c.out != nil {
 		b := c.out.B[c.outPos:]
-		b = b[:min(len(b), ring.MaxSend)]
+		b = b[:min(len(b), c.maxSend())]
 		c.submit(b)
 		c.advanceOut(len(b))
 	}
 	if c.sending > 0 && (c.state == stateFlushing || c.state == stateOpen && c.p.awaitsSent()) {
 		c.l.hurry()
 	}
+}
+
+// recordsRoom is how much longer than the data records are, in bytes, in one Send
+// of the engine: with TLS 1.2 and the first, small records, 700.
+const recordsRoom = 1 << 10
+
+// maxSend is how much output goes in one Send, so that the engine has one, too.
+func (c *conn) maxSend() int {
+	if c.addrs != nil && c.addrs.tls != nil {
+		return ring.MaxSend - recordsRoom
+	}
+	return ring.MaxSend
 }
 
 // sendNow is send from within a handler: what the kernel takes at once is on

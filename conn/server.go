@@ -9,6 +9,7 @@ import (
 
 	"github.com/uringserve/uringserve/app"
 	"github.com/uringserve/uringserve/ring"
+	"github.com/uringserve/uringserve/tls"
 )
 
 // Config is what a Server is made from.
@@ -19,6 +20,9 @@ type Config struct {
 	// Limits bound each connection. Start from DefaultLimits; the zero value
 	// stands for it.
 	Limits Limits
+
+	// Handshakes bound what TLS handshakes may cost together.
+	Handshakes tls.HandshakerOptions
 
 	// Log gets what an operator should see: handlers that panic or answer
 	// wrongly, and, at debug level, refused requests. At most some lines per
@@ -39,7 +43,8 @@ type Server struct {
 	limits  Limits
 	log     *slog.Logger
 
-	endpoints atomic.Pointer[[]Endpoint] // by listener
+	handshaker *tls.Handshaker
+	endpoints  [Engines]atomic.Pointer[[]Endpoint] // by listener
 
 	active   atomic.Int64
 	draining atomic.Bool
@@ -50,8 +55,8 @@ type Server struct {
 	empty []chan struct{} // guarded by mu; waiters for no connections
 }
 
-// New makes a Server. The error is ErrNoHandler, *LimitError or
-// *h1.LimitError.
+// New makes a Server. The error is ErrNoHandler, *LimitError, *h1.LimitError or
+// *tls.OptionError.
 func New(cfg Config) (*Server, error) {
 	if cfg.Handler == nil {
 		return nil, ErrNoHandler
@@ -62,15 +67,28 @@ func New(cfg Config) (*Server, error) {
 	if err := cfg.Limits.Validate(); err != nil {
 		return nil, err
 	}
-	s := &Server{handler: cfg.Handler, limits: cfg.Limits, log: cfg.Log}
+	handshaker, err := tls.NewHandshaker(cfg.Handshakes)
+	if err != nil {
+		return nil, err
+	}
+	s := &Server{handler: cfg.Handler, limits: cfg.Limits, log: cfg.Log, handshaker: handshaker}
 	s.options, _ = cfg.Handler.(app.Optioned)
 	return s, nil
 }
 
 // NewLoop makes the Server's half of a loop; it is what ring.Engine.Start
 // wants.
-func (s *Server) NewLoop(rl ring.Loop) ring.LoopHandler {
+func (s *Server) NewLoop(rl ring.Loop) ring.LoopHandler { return s.newLoop(0, rl) }
+
+// NewLoopOf is NewLoop for one of several engines that share a Server: engine is
+// 0 … Engines-1, and 0 is NewLoop's. Their listeners' IDs may be the same.
+func (s *Server) NewLoopOf(engine int) func(ring.Loop) ring.LoopHandler {
+	return func(rl ring.Loop) ring.LoopHandler { return s.newLoop(engine, rl) }
+}
+
+func (s *Server) newLoop(engine int, rl ring.Loop) ring.LoopHandler {
 	l := newLoop(s, rl)
+	l.engine = engine
 	s.mu.Lock()
 	s.loops = append(s.loops, l)
 	s.mu.Unlock()
@@ -146,6 +164,9 @@ func (s *Server) tellEmpty() {
 	}
 	s.empty = s.empty[:0]
 }
+
+// Handshakes are the counters of TLS handshakes, whatever their loop.
+func (s *Server) Handshakes() tls.HandshakeStats { return s.handshaker.Stats() }
 
 // Stats reads the counters.
 func (s *Server) Stats() Stats {

@@ -4,6 +4,7 @@ import (
 	"sync/atomic"
 
 	"github.com/uringserve/uringserve/h1"
+	"github.com/uringserve/uringserve/tls"
 )
 
 // Refusal says why conn itself refused a request or a connection; h1.Reason
@@ -21,12 +22,18 @@ const (
 	RefusedBusy
 	// RefusedUnread: too much of a body was left unread.
 	RefusedUnread
+	// RefusedTLS: a ClientHello on a port without TLS. Closed.
+	RefusedTLS
+	// RefusedProtocol: TLS was agreed on, and then nothing that is spoken here
+	// (ALPN). Closed.
+	RefusedProtocol
 
 	// NumRefusals is the number of refusals.
 	NumRefusals = int(iota)
 )
 
-var refusals = [NumRefusals]string{"body too large", "body cut", "head cut", "busy", "body left unread"}
+var refusals = [NumRefusals]string{"body too large", "body cut", "head cut", "busy", "body left unread",
+	"TLS on a cleartext port", "no protocol after the handshake"}
 
 // String is the refusal in words.
 func (r Refusal) String() string { return refusals[r] }
@@ -51,13 +58,15 @@ const (
 	TimeoutLinger
 	// TimeoutDrain: idle after Drain.
 	TimeoutDrain
+	// TimeoutHandshake: the TLS handshake took longer than HandshakeTimeout.
+	TimeoutHandshake
 
 	// NumTimeouts is one more than the largest Timeout.
 	NumTimeouts = int(iota)
 )
 
 var timeouts = [NumTimeouts]string{"none", "keep-alive", "request head", "body rate",
-	"response rate", "unread body", "linger", "drain"}
+	"response rate", "unread body", "linger", "drain", "handshake"}
 
 // String is the time limit in words.
 func (t Timeout) String() string { return timeouts[t] }
@@ -85,6 +94,11 @@ type Stats struct {
 	Rejections  [h1.NumReasons]uint64 // by h1.Reason
 	Refusals    [NumRefusals]uint64   // by Refusal
 	Timeouts    [NumTimeouts]uint64   // by Timeout
+
+	Secured    uint64                 // TLS handshakes that succeeded
+	Handshakes [tls.NumReasons]uint64 // those that failed, by tls.Reason
+	Truncated  uint64                 // connections with TLS that their client ended without saying so
+	BadRecords uint64                 // connections with TLS that broke
 }
 
 // tallies are what every request counts. On loop, plain numbers; publish shows
@@ -105,6 +119,8 @@ type counters struct {
 	rejections                                  [h1.NumReasons]atomic.Uint64
 	refusals                                    [NumRefusals]atomic.Uint64
 	timeouts                                    [NumTimeouts]atomic.Uint64
+	secured, truncated, badRecords              atomic.Uint64
+	handshakes                                  [tls.NumReasons]atomic.Uint64
 	_                                           [64]byte // no two loops share a line
 }
 
@@ -141,6 +157,10 @@ func (n *counters) addTo(s *Stats) {
 	addAll(s.Rejections[:], n.rejections[:])
 	addAll(s.Refusals[:], n.refusals[:])
 	addAll(s.Timeouts[:], n.timeouts[:])
+	s.Secured += n.secured.Load()
+	s.Truncated += n.truncated.Load()
+	s.BadRecords += n.badRecords.Load()
+	addAll(s.Handshakes[:], n.handshakes[:])
 }
 
 func addAll(to []uint64, from []atomic.Uint64) {

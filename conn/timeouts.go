@@ -41,6 +41,7 @@ func (c *conn) stopTimer() { c.deadline = 0 }
 // expire does what is due.
 func (c *conn) expire(now ring.Instant) {
 	if c.state.over() {
+		c.overdue(now)
 		return
 	}
 	if c.sending > 0 && c.sendDeadline != 0 && c.sendDeadline <= now {
@@ -58,6 +59,16 @@ func (c *conn) expire(now ring.Instant) {
 	case stateLingering:
 		c.l.n.timeouts[TimeoutLinger].Add(1)
 		c.close()
+	}
+}
+
+// overdue ends a connection that has something to send yet, though Close was
+// called: only one with TLS does, and sets a timer.
+func (c *conn) overdue(now ring.Instant) {
+	if c.state == stateClosing && c.deadline != 0 && c.deadline <= now {
+		c.deadline = 0
+		c.l.n.timeouts[c.reason].Add(1)
+		c.rc.Abort()
 	}
 }
 
