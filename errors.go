@@ -10,8 +10,8 @@ import (
 var ErrServerClosed = errors.New("uringserve: server closed")
 
 // The causes of a ConfigError that are this package's own. Others are a
-// *conn.LimitError, a *h1.LimitError, a *auto.UnknownError, or a
-// *ring.UnavailableError.
+// *conn.LimitError, a *h1.LimitError, a *auto.UnknownError, a
+// *ring.UnavailableError, a *tls.OptionError, or a *tls.FileError.
 var (
 	// ErrNoHandler: neither Handler nor App is set.
 	ErrNoHandler = errors.New("neither Handler nor App is set")
@@ -23,6 +23,11 @@ var (
 	ErrBadAddress = errors.New("an address is host:port, :port or unix:/path")
 	// ErrStarted: it is too late for that.
 	ErrStarted = errors.New("the server has been started")
+	// ErrNoCertificate: TLS is wanted, and neither files nor TLS nor TLSConfig
+	// has a certificate.
+	ErrNoCertificate = errors.New("there is no certificate: name its files, or set TLS or TLSConfig")
+	// ErrTwoConfigs: both TLS and TLSConfig are set.
+	ErrTwoConfigs = errors.New("both TLS and TLSConfig are set")
 	// ErrNoAddress: Start without Listen or Adopt.
 	ErrNoAddress = errors.New("the server listens nowhere")
 )

@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/uringserve/uringserve/conn"
 	"github.com/uringserve/uringserve/ring"
 )
 
@@ -13,6 +14,21 @@ import (
 // addresses for localhost, else one. It may be called any number of times, also
 // after Start.
 func (s *Server) Listen(addr string) ([]net.Addr, error) {
+	return s.ListenEndpoint(addr, conn.Endpoint{Protocols: s.Protocols})
+}
+
+// ListenTLS is Listen for TLS, by TLS or TLSConfig.
+func (s *Server) ListenTLS(addr string) ([]net.Addr, error) {
+	e, err := s.secureEndpoint("", "")
+	if err != nil {
+		return nil, err
+	}
+	return s.ListenEndpoint(addr, e)
+}
+
+// ListenEndpoint is Listen for connections that are treated as e says. Its
+// Number is the server's to set: listeners are counted, from 0.
+func (s *Server) ListenEndpoint(addr string, e conn.Endpoint) ([]net.Addr, error) {
 	network, hosts, port, err := splitAddr(addr)
 	if err != nil {
 		return nil, &ConfigError{"Addr", err}
@@ -24,9 +40,9 @@ func (s *Server) Listen(addr string) ([]net.Addr, error) {
 	}
 	var addrs []net.Addr
 	if len(hosts) == 2 {
-		addrs, err = s.listenBoth(hosts, port)
+		addrs, err = s.listenBoth(hosts, port, e)
 	} else {
-		addrs, err = s.listenOne(network, joined(network, hosts[0], port))
+		addrs, err = s.listenOne(network, joined(network, hosts[0], port), e)
 	}
 	s.addrs = append(s.addrs, addrs...)
 	return addrs, err
@@ -60,23 +76,40 @@ func joined(network, host, port string) string {
 	return net.JoinHostPort(host, port)
 }
 
-func (s *Server) listenOne(network, address string) ([]net.Addr, error) {
+func (s *Server) listenOne(network, address string, e conn.Endpoint) ([]net.Addr, error) {
+	s.announce(0, e)
 	l, err := s.engines[0].Listen(network, address)
 	if err != nil {
 		return nil, err
 	}
+	s.took(0, l)
 	return []net.Addr{l.Addr}, nil
+}
+
+// announce says how connections of the engine's next listener are treated, as
+// they may come before it has been given to us. s.mu is held.
+func (s *Server) announce(engine int, e conn.Endpoint) {
+	e.Number = s.bound[0] + s.bound[1]
+	s.conns.SetEndpointOf(engine, s.bound[engine], e)
+}
+
+// took takes note of the listener that was announced. s.mu is held.
+func (s *Server) took(engine int, l ring.Listener) {
+	if l.ID != s.bound[engine] {
+		panic("BUG: an engine does not count its listeners")
+	}
+	s.bound[engine]++
 }
 
 // listenBoth binds the same port at both loopback addresses, or at the one that
 // the host has. A port that is in use at either is an error.
-func (s *Server) listenBoth(hosts []string, port string) ([]net.Addr, error) {
+func (s *Server) listenBoth(hosts []string, port string, e conn.Endpoint) ([]net.Addr, error) {
 	port = freeAtBoth(hosts, port)
-	first, err := s.listenOne("tcp", net.JoinHostPort(hosts[0], port))
+	first, err := s.listenOne("tcp", net.JoinHostPort(hosts[0], port), e)
 	if isInUse(err) {
 		return nil, err
 	}
-	second, err6 := s.listenOne("tcp", net.JoinHostPort(hosts[1], port))
+	second, err6 := s.listenOne("tcp", net.JoinHostPort(hosts[1], port), e)
 	switch {
 	case err != nil && err6 != nil:
 		return nil, err
@@ -115,24 +148,45 @@ func freeAtBoth(hosts []string, port string) string {
 // not the system's own is served by the net engine. The server owns ln, also if
 // Adopt fails.
 func (s *Server) Adopt(ln net.Listener) error {
+	return s.AdoptEndpoint(ln, conn.Endpoint{Protocols: s.Protocols})
+}
+
+// AdoptTLS is Adopt for TLS, by TLS or TLSConfig. What ln accepts is ciphertext.
+func (s *Server) AdoptTLS(ln net.Listener) error {
+	e, err := s.secureEndpoint("", "")
+	if err != nil {
+		_ = ln.Close() // the caller gets the better error
+		return err
+	}
+	return s.AdoptEndpoint(ln, e)
+}
+
+// AdoptEndpoint is Adopt for connections that are treated as e says, as in
+// ListenEndpoint.
+func (s *Server) AdoptEndpoint(ln net.Listener, e conn.Endpoint) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if err := s.open(); err != nil {
 		_ = ln.Close() // the caller gets the better error
 		return err
 	}
+	s.announce(0, e)
 	l, err := s.engines[0].Adopt(ln)
+	engine := 0
 	if errors.Is(err, ring.ErrNotAdoptable) {
-		e, ferr := s.foreign()
+		other, ferr := s.foreign()
 		if ferr != nil {
 			_ = ln.Close()
 			return ferr
 		}
-		l, err = e.Adopt(ln)
+		engine = 1
+		s.announce(engine, e)
+		l, err = other.Adopt(ln)
 	}
 	if err != nil {
 		return err
 	}
+	s.took(engine, l)
 	s.addrs = append(s.addrs, l.Addr)
 	return nil
 }

@@ -1,6 +1,7 @@
 package uringserve
 
 import (
+	"cmp"
 	"errors"
 	"log/slog"
 	"net"
@@ -9,20 +10,23 @@ import (
 	"sync"
 	"time"
 
+	cryptotls "crypto/tls"
+
 	"github.com/uringserve/uringserve/app"
 	"github.com/uringserve/uringserve/conn"
 	"github.com/uringserve/uringserve/ring"
 	"github.com/uringserve/uringserve/ring/auto"
 	"github.com/uringserve/uringserve/ring/netengine"
+	"github.com/uringserve/uringserve/tls"
 )
 
 // Server is an HTTP server. Exactly one of Handler and App is set. Fields must
 // not be changed after the first call of a method; methods are safe for
 // concurrent use. Any number of servers may run in one process.
 type Server struct {
-	// Addr is where ListenAndServe listens: "host:port", ":port" for all
-	// addresses, "localhost:port" for both loopback addresses, "unix:/path".
-	// Port 0 is any free one. Empty: ":http".
+	// Addr is where ListenAndServe and ListenAndServeTLS listen: "host:port",
+	// ":port" for all addresses, "localhost:port" for both loopback addresses,
+	// "unix:/path". Port 0 is any free one. Empty: ":http", ":https".
 	Addr string
 
 	// Handler answers requests as in net/http. Not supported yet: starting
@@ -31,6 +35,21 @@ type Server struct {
 
 	// App answers requests.
 	App app.Handler
+
+	// TLSConfig is for connections with TLS, as in net/http: a copy is used, with
+	// the names of Protocols added to its NextProtos.
+	TLSConfig *cryptotls.Config
+
+	// TLS is for connections with TLS, instead of TLSConfig: its Certificates may
+	// change while they serve. Its Protocols are set from Protocols.
+	TLS *tls.Options
+
+	// Handshakes bound what TLS handshakes may cost together.
+	Handshakes tls.HandshakerOptions
+
+	// Protocols are those that are spoken; 0: all there are. ListenEndpoint and
+	// AdoptEndpoint have their own.
+	Protocols conn.Protocols
 
 	// Engine is "auto", "uring" or "net"; empty: "auto".
 	Engine string
@@ -54,14 +73,15 @@ type Server struct {
 	ShutdownDelay time.Duration
 
 	mu      sync.Mutex
-	state   serverState   // guarded by mu
-	conns   *conn.Server  // guarded by mu; set from stateOpen on
-	engines []ring.Engine // guarded by mu; the first is the chosen one
-	choice  auto.Choice   // guarded by mu
-	addrs   []net.Addr    // guarded by mu
-	hooks   []func()      // guarded by mu; of RegisterOnShutdown
-	ended   chan struct{} // closed when Serve should return
-	failure error         // guarded by mu; why, if not by Shutdown or Close
+	state   serverState       // guarded by mu
+	conns   *conn.Server      // guarded by mu; set from stateOpen on
+	engines []ring.Engine     // guarded by mu; the first is the chosen one
+	bound   [conn.Engines]int // guarded by mu; listeners by engine
+	choice  auto.Choice       // guarded by mu
+	addrs   []net.Addr        // guarded by mu
+	hooks   []func()          // guarded by mu; of RegisterOnShutdown
+	ended   chan struct{}     // closed when Serve should return
+	failure error             // guarded by mu; why, if not by Shutdown or Close
 }
 
 // A serverState is where a Server is in its life; it only grows.
@@ -85,20 +105,33 @@ func ListenAndServe(addr string, h http.Handler) error {
 	return (&Server{Addr: addr, Handler: h}).ListenAndServe()
 }
 
+// ListenAndServeTLS serves h at addr over TLS, until it fails; see
+// Server.ListenAndServeTLS.
+func ListenAndServeTLS(addr, certFile, keyFile string, h http.Handler) error {
+	return (&Server{Addr: addr, Handler: h}).ListenAndServeTLS(certFile, keyFile)
+}
+
 // ListenAndServe listens at Addr and serves until Shutdown or Close, and then
 // returns ErrServerClosed at once: wait for Shutdown before you exit.
 func (s *Server) ListenAndServe() error {
-	addr := s.Addr
-	if addr == "" {
-		addr = ":http"
-	}
-	if _, err := s.Listen(addr); err != nil {
+	if _, err := s.Listen(cmp.Or(s.Addr, ":http")); err != nil {
 		return err
 	}
-	if err := s.Start(); err != nil {
+	return s.startAndWait()
+}
+
+// ListenAndServeTLS is ListenAndServe over TLS. The files, in PEM, have the
+// certificate with its chain, and its key; both are empty if TLSConfig or TLS
+// has a certificate.
+func (s *Server) ListenAndServeTLS(certFile, keyFile string) error {
+	e, err := s.secureEndpoint(certFile, keyFile)
+	if err != nil {
 		return err
 	}
-	return s.Wait()
+	if _, err := s.ListenEndpoint(cmp.Or(s.Addr, ":https"), e); err != nil {
+		return err
+	}
+	return s.startAndWait()
 }
 
 // Serve serves what ln accepts, which may be any listener, until Shutdown or
@@ -107,6 +140,23 @@ func (s *Server) Serve(ln net.Listener) error {
 	if err := s.Adopt(ln); err != nil {
 		return err
 	}
+	return s.startAndWait()
+}
+
+// ServeTLS is Serve over TLS, with files as in ListenAndServeTLS.
+func (s *Server) ServeTLS(ln net.Listener, certFile, keyFile string) error {
+	e, err := s.secureEndpoint(certFile, keyFile)
+	if err != nil {
+		_ = ln.Close() // the caller gets the better error
+		return err
+	}
+	if err := s.AdoptEndpoint(ln, e); err != nil {
+		return err
+	}
+	return s.startAndWait()
+}
+
+func (s *Server) startAndWait() error {
 	if err := s.Start(); err != nil && !errors.Is(err, ErrStarted) {
 		return err
 	}
@@ -127,8 +177,8 @@ func (s *Server) Start() error {
 		return &ConfigError{"Start", ErrNoAddress}
 	}
 	s.warn()
-	for _, e := range s.engines {
-		if err := e.Start(s.conns.NewLoop); err != nil {
+	for i, e := range s.engines {
+		if err := e.Start(s.conns.NewLoopOf(i)); err != nil {
 			return err
 		}
 	}
@@ -182,9 +232,9 @@ func (s *Server) open() error {
 	case s.App == nil:
 		return &ConfigError{"App", ErrNoHandler}
 	}
-	conns, err := conn.New(conn.Config{Handler: s.App, Limits: s.Limits, Log: s.log()})
+	conns, err := conn.New(conn.Config{Handler: s.App, Limits: s.Limits, Handshakes: s.Handshakes, Log: s.log()})
 	if err != nil {
-		return &ConfigError{"Limits", err}
+		return &ConfigError{fieldOf(err), err}
 	}
 	engine, choice, err := auto.New(auto.Options{Engine: s.Engine, Loops: s.Loops, TakeoverOff: s.TakeoverOff, Lost: s.lost})
 	if err != nil {
@@ -194,6 +244,14 @@ func (s *Server) open() error {
 	s.ended = make(chan struct{})
 	s.state = stateOpen
 	return nil
+}
+
+// fieldOf is the field of Server that conn.New complains about.
+func fieldOf(err error) string {
+	if _, ok := errors.AsType[*tls.OptionError](err); ok {
+		return "Handshakes"
+	}
+	return "Limits"
 }
 
 func (s *Server) log() *slog.Logger {
@@ -225,7 +283,7 @@ func (s *Server) foreign() (ring.Engine, error) {
 	}
 	e := netengine.New(netengine.Options{})
 	if s.state == stateStarted {
-		if err := e.Start(s.conns.NewLoop); err != nil {
+		if err := e.Start(s.conns.NewLoopOf(1)); err != nil {
 			return nil, err
 		}
 	}
@@ -252,8 +310,9 @@ func (s *Server) Info() Info {
 
 // Stats are a Server's counters.
 type Stats struct {
-	Engine ring.Stats
-	Conn   conn.Stats
+	Engine     ring.Stats
+	Conn       conn.Stats
+	Handshakes tls.HandshakeStats
 }
 
 // Stats reads the counters; of listeners that are not the system's, only Conn
@@ -264,5 +323,5 @@ func (s *Server) Stats() Stats {
 	if len(s.engines) == 0 {
 		return Stats{}
 	}
-	return Stats{Engine: s.engines[0].Stats(), Conn: s.conns.Stats()}
+	return Stats{Engine: s.engines[0].Stats(), Conn: s.conns.Stats(), Handshakes: s.conns.Handshakes()}
 }
