@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"crypto/sha256"
+	"crypto/tls"
 	"encoding/hex"
 	"encoding/json"
 	"errors"
@@ -214,8 +215,8 @@ func request(req *app.Request, resp *app.Response) {
 		Protocol string      `json:"protocol"`
 		Headers  [][2]string `json:"headers"`
 		Remote   string      `json:"remote"`
-		TLS      any         `json:"tls"`
-	}{Method: req.Method, Target: string(req.Target), Protocol: req.Proto, Headers: [][2]string{}}
+		TLS      *secured    `json:"tls"`
+	}{Method: req.Method, Target: string(req.Target), Protocol: req.Proto, Headers: [][2]string{}, TLS: securedBy(req.TLS())}
 	for name, value := range req.Header.All() {
 		seen.Headers = append(seen.Headers, [2]string{string(name), string(value)})
 	}
@@ -226,6 +227,22 @@ func request(req *app.Request, resp *app.Response) {
 	e := json.NewEncoder(resp)
 	e.SetEscapeHTML(false)
 	_ = e.Encode(seen) // a client that has gone needs no answer
+}
+
+// secured is what /request tells of TLS.
+type secured struct {
+	Version string `json:"version"`
+	Cipher  string `json:"cipher"`
+	ALPN    string `json:"alpn"`
+	Name    string `json:"server_name"`
+}
+
+// securedBy is nil for a request in cleartext.
+func securedBy(s *tls.ConnectionState) *secured {
+	if s == nil {
+		return nil
+	}
+	return &secured{tls.VersionName(s.Version), tls.CipherSuiteName(s.CipherSuite), s.NegotiatedProtocol, s.ServerName}
 }
 
 // events sends n server-sent events, ms apart.

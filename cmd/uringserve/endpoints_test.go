@@ -37,7 +37,7 @@ func onEngines(t *testing.T, test func(t *testing.T, url string)) {
 			if err := s.Start(); err != nil {
 				t.Fatal(err)
 			}
-			test(t, urlOf(addrs[0]))
+			test(t, urlOf("http", addrs[0]))
 		})
 	}
 }

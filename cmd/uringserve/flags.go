@@ -19,15 +19,21 @@ const usage = `uringserve is an HTTP server.
 
   uringserve [serve] [flags]   serve a small API
   uringserve doctor [--json]   what this system allows, which engine runs and why
+  uringserve dev-cert DIR      make a certificate for localhost, to try https
   uringserve version
 
 Flags of serve:
-  --listen URL             http://host:port or unix:/path; may be repeated.
-                           http://:8080 is all addresses, localhost both loopbacks,
-                           port 0 any free one      (default http://localhost:8080)
+  --listen URL             http://host:port, https://host:port or unix:/path; may
+                           be repeated. http://:8080 is all addresses, localhost
+                           both loopbacks, port 0 any free one
+                                                    (default http://localhost:8080)
+  --cert FILE --key FILE   certificate with its chain, and its key, in PEM, for
+                           https; may be repeated: clients get the one for the name
+                           they ask for, else the first. Files that change are read
+                           again, at SIGHUP at once
   --engine NAME            auto, uring, epoll or net                 (default auto)
   --loops N                event loops                (default: one per usable CPU)
-  --protocols LIST         h1                                          (default h1)
+  --protocols LIST         of h1 and h2                             (default h1,h2)
   --max-body BYTES         longest request body                (default 30,000,000)
   --shutdown-delay TIME    go on accepting so long after a signal      (default 0s)
   --shutdown-timeout TIME  then wait so long for clients to finish    (default 20s)
@@ -46,6 +52,8 @@ var errNotYet = errors.New("not built yet")
 // config is what the command line of serve says.
 type config struct {
 	listen          []endpoint
+	certs, keys     []string // files; pairs
+	protocols       conn.Protocols
 	engine          string
 	loops           int
 	maxBody         int64
@@ -61,6 +69,7 @@ type config struct {
 type endpoint struct {
 	url  string // as given
 	addr string // as uringserve.Server.Listen wants it
+	tls  bool
 }
 
 // maxLoops bounds --loops: more than any machine has CPUs.
@@ -74,14 +83,16 @@ func parseServe(args []string) (*config, error) {
 	f.Func("listen", "", c.addListen)
 	f.Func("engine", "", c.setEngine)
 	f.Func("loops", "", func(s string) error { return setNumber(&c.loops, s, 1, maxLoops) })
-	f.Func("protocols", "", checkProtocols)
+	f.Func("protocols", "", c.setProtocols)
+	f.Func("cert", "", func(s string) error { return addFile(&c.certs, s) })
+	f.Func("key", "", func(s string) error { return addFile(&c.keys, s) })
 	f.Func("max-body", "", func(s string) error { return setNumber(&c.maxBody, s, 0, 1<<62) })
 	f.Func("shutdown-delay", "", func(s string) error { return setDuration(&c.shutdownDelay, s) })
 	f.Func("shutdown-timeout", "", func(s string) error { return setDuration(&c.shutdownTimeout, s) })
 	f.Func("takeover", "", c.setTakeover)
 	f.Func("log-level", "", c.setLogLevel)
 	f.BoolVar(&c.testEndpoints, "test-endpoints", false, "")
-	for _, name := range []string{"cert", "key", "root", "proxy", "config", "admin"} {
+	for _, name := range []string{"root", "proxy", "config", "admin"} {
 		f.Func(name, "", func(string) error { return errNotYet })
 	}
 	switch err := f.Parse(args); {
@@ -94,9 +105,36 @@ func parseServe(args []string) (*config, error) {
 		return nil, fmt.Errorf("unexpected argument %.40q; flags come as --name value", f.Arg(0))
 	}
 	if len(c.listen) == 0 {
-		c.listen = []endpoint{{"http://localhost:8080", "localhost:8080"}}
+		c.listen = []endpoint{{"http://localhost:8080", "localhost:8080", false}}
 	}
-	return c, nil
+	return c, c.checkCertificates()
+}
+
+// checkCertificates looks whether certificates, keys and addresses go together.
+func (c *config) checkCertificates() error {
+	if len(c.certs) != len(c.keys) {
+		return fmt.Errorf("--cert and --key come in pairs, there are %d and %d", len(c.certs), len(c.keys))
+	}
+	for _, e := range c.listen {
+		if e.tls {
+			if len(c.certs) == 0 {
+				return fmt.Errorf("--listen %s needs --cert and --key; uringserve dev-cert DIR makes some for localhost", e.url)
+			}
+			return nil
+		}
+	}
+	if len(c.certs) > 0 {
+		return errors.New("--cert is of no use without --listen https://host:port")
+	}
+	return nil
+}
+
+func addFile(list *[]string, path string) error {
+	if path == "" {
+		return errors.New("must be the name of a file")
+	}
+	*list = append(*list, path)
+	return nil
 }
 
 // flagError is err with our spelling of flags.
@@ -109,44 +147,43 @@ func flagError(err error) error {
 }
 
 func (c *config) addListen(s string) error {
-	addr, err := listenAddr(s)
+	e, err := parseListen(s)
 	if err != nil {
 		return err
 	}
-	c.listen = append(c.listen, endpoint{s, addr})
+	c.listen = append(c.listen, e)
 	return nil
 }
 
-var errListen = errors.New("must be http://host:port or unix:/path")
+var errListen = errors.New("must be http://host:port, https://host:port or unix:/path")
 
-// listenAddr is the address in a --listen URL.
-func listenAddr(s string) (string, error) {
+// parseListen takes a --listen URL apart.
+func parseListen(s string) (endpoint, error) {
 	if path, ok := strings.CutPrefix(s, "unix:"); ok {
 		if path == "" {
-			return "", errListen
+			return endpoint{}, errListen
 		}
-		return s, nil
+		return endpoint{s, s, false}, nil
 	}
 	u, err := url.Parse(s)
 	switch {
 	case err != nil:
-		return "", errListen
-	case u.Scheme == "https":
-		return "", fmt.Errorf("https is %w", errNotYet)
-	case u.Scheme != "http", u.Opaque != "", u.User != nil, u.RawQuery != "", u.Fragment != "",
+		return endpoint{}, errListen
+	case u.Scheme != "http" && u.Scheme != "https", u.Opaque != "", u.User != nil, u.RawQuery != "", u.Fragment != "",
 		u.Path != "" && u.Path != "/", u.Host == "":
-		return "", errListen
+		return endpoint{}, errListen
 	}
+	secure := u.Scheme == "https"
 	port := u.Port()
 	if port == "" {
-		port = "80"
+		port = map[bool]string{false: "80", true: "443"}[secure]
 	}
 	if n, err := strconv.ParseUint(port, 10, 16); err != nil {
-		return "", fmt.Errorf("port %.10s is not one of 0 to 65535", port)
+		return endpoint{}, fmt.Errorf("port %.10s is not one of 0 to 65535", port)
 	} else {
 		port = strconv.FormatUint(n, 10)
 	}
-	return net.JoinHostPort(u.Hostname(), port), nil
+	return endpoint{s, net.JoinHostPort(u.Hostname(), port), secure}, nil
 }
 
 func (c *config) setEngine(s string) error {
@@ -158,14 +195,16 @@ func (c *config) setEngine(s string) error {
 	return errors.New("must be auto, uring, epoll or net")
 }
 
-func checkProtocols(s string) error {
+func (c *config) setProtocols(s string) error {
+	c.protocols = 0
 	for p := range strings.SplitSeq(s, ",") {
 		switch p {
 		case "h1":
+			c.protocols |= conn.HTTP1
 		case "h2":
-			return fmt.Errorf("h2 is %w; use h1", errNotYet)
+			c.protocols |= conn.HTTP2
 		default:
-			return errors.New("must be h1")
+			return errors.New("must be h1, h2 or h1,h2")
 		}
 	}
 	return nil

@@ -7,6 +7,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/uringserve/uringserve/conn"
 )
 
 func TestServeFlags(t *testing.T) {
@@ -14,6 +16,9 @@ func TestServeFlags(t *testing.T) {
 	if err != nil || len(c.listen) != 1 || c.listen[0].addr != "localhost:8080" || c.engine != "auto" ||
 		c.maxBody != 30_000_000 || c.shutdownTimeout != 20*time.Second || c.shutdownDelay != 0 || c.takeoverOff || c.testEndpoints {
 		t.Errorf("defaults: %+v %v", c, err)
+	}
+	if c.protocols != 0 {
+		t.Errorf("protocols are %v, not all", c.protocols)
 	}
 	c, err = parseServe(strings.Fields("--listen http://:80 --listen unix:/s --listen=http://h --engine net --loops 3 --protocols h1 " +
 		"--max-body 0 --shutdown-delay 5s --shutdown-timeout 1m --takeover off --log-level warn --test-endpoints"))
@@ -30,33 +35,60 @@ func TestServeFlags(t *testing.T) {
 	}
 }
 
+func TestSecureFlags(t *testing.T) {
+	c, err := parseServe(strings.Fields("--listen https://localhost --listen https://:8443 --listen http://:80 " +
+		"--cert a --key b --key d --cert c --protocols h2"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := []endpoint{
+		{"https://localhost", "localhost:443", true}, {"https://:8443", ":8443", true}, {"http://:80", ":80", false},
+	}
+	if !slices.Equal(c.listen, want) || !slices.Equal(c.certs, []string{"a", "c"}) || !slices.Equal(c.keys, []string{"b", "d"}) ||
+		c.protocols != conn.HTTP2 {
+		t.Errorf("%+v", c)
+	}
+	for list, want := range map[string]conn.Protocols{"h1": conn.HTTP1, "h2": conn.HTTP2, "h1,h2": conn.HTTP1 | conn.HTTP2, "h2,h1": conn.HTTP1 | conn.HTTP2} {
+		if c, err := parseServe([]string{"--protocols", list}); err != nil || c.protocols != want {
+			t.Errorf("%s: %v %v", list, c.protocols, err)
+		}
+	}
+}
+
 // Whatever is wrong with a command line is said in one line, with exit code 2.
 func TestUsageErrors(t *testing.T) {
 	for line, says := range map[string]string{
-		"--no-such-flag":                  "--no-such-flag",
-		"frobnicate":                      "no command",
-		"serve extra":                     "unexpected argument",
-		"--engine bogus":                  "auto, uring, epoll or net",
-		"--engine":                        "value is missing",
-		"--loops 0":                       "from 1 to 1024",
-		"--loops 1025":                    "from 1 to 1024",
-		"--loops x":                       "from 1 to 1024",
-		"--listen ftp://localhost":        "http://host:port",
-		"--listen localhost:80":           "http://host:port",
-		"--listen http://":                "http://host:port",
-		"--listen http://h/path":          "http://host:port",
-		"--listen http://h:65536":         "0 to 65535",
-		"--listen unix:":                  "unix:/path",
-		"--listen https://localhost":      "not built yet",
-		"--cert f":                        "not built yet",
-		"--key f":                         "not built yet",
+		"--no-such-flag":             "--no-such-flag",
+		"frobnicate":                 "no command",
+		"serve extra":                "unexpected argument",
+		"--engine bogus":             "auto, uring, epoll or net",
+		"--engine":                   "value is missing",
+		"--loops 0":                  "from 1 to 1024",
+		"--loops 1025":               "from 1 to 1024",
+		"--loops x":                  "from 1 to 1024",
+		"--listen ftp://localhost":   "http://host:port",
+		"--listen localhost:80":      "http://host:port",
+		"--listen http://":           "http://host:port",
+		"--listen http://h/path":     "http://host:port",
+		"--listen http://h:65536":    "0 to 65535",
+		"--listen unix:":             "unix:/path",
+		"--listen https://localhost": "needs --cert and --key; uringserve dev-cert",
+		"--listen https://h/path":    "https://host:port",
+		"--cert f":                   "there are 1 and 0",
+		"--key f":                    "there are 0 and 1",
+		"--cert= --key f":            "name of a file",
+		"--cert f --key g":           "no use without --listen https://",
+		"--listen unix:/s --cert f --key g --cert h": "there are 2 and 1",
+		"dev-cert":                        "dev-cert DIR",
+		"dev-cert a b":                    "dev-cert DIR",
+		"dev-cert --force":                "dev-cert DIR",
 		"--root d":                        "not built yet",
 		"--proxy http://h":                "not built yet",
 		"--config f":                      "not built yet",
 		"--admin :1":                      "not built yet",
 		"check --config f":                "not built yet",
-		"--protocols h1,h2":               "not built yet",
-		"--protocols h9":                  "must be h1",
+		"--protocols h9":                  "must be h1, h2 or h1,h2",
+		"--protocols h1,":                 "must be h1, h2 or h1,h2",
 		"--max-body -1":                   "from 0",
 		"--max-body many":                 "from 0",
 		"--shutdown-timeout 5":            "0s to 24h",

@@ -19,11 +19,12 @@ func main() { os.Exit(run(os.Args[1:], os.Stdout, os.Stderr)) }
 
 // commands are the words that may come first; without one, it is serve.
 var commands = map[string]func(args []string, stdout, stderr io.Writer) int{
-	"serve":   serve,
-	"doctor":  doctor,
-	"version": printVersion,
-	"check":   check,
-	"help":    help,
+	"serve":    serve,
+	"doctor":   doctor,
+	"dev-cert": devCert,
+	"version":  printVersion,
+	"check":    check,
+	"help":     help,
 }
 
 // run runs the command line and returns the exit code.
@@ -33,7 +34,7 @@ func run(args []string, stdout, stderr io.Writer) int {
 	}
 	command, ok := commands[args[0]]
 	if !ok {
-		return usageError(stderr, fmt.Errorf("there is no command %.40q; there are serve, doctor, version", args[0]))
+		return usageError(stderr, fmt.Errorf("there is no command %.40q; there are serve, doctor, dev-cert, version", args[0]))
 	}
 	return command(args[1:], stdout, stderr)
 }

@@ -30,6 +30,11 @@ func serve(args []string, stdout, stderr io.Writer) int {
 	defer signal.Stop(signals)
 
 	server := newServer(c, stderr)
+	reload, err := secure(server, c)
+	if err != nil {
+		return abandon(server, stderr, err)
+	}
+	defer reload.stop()
 	urls, err := listen(server, c.listen)
 	if err != nil {
 		return abandon(server, stderr, err)
@@ -54,6 +59,7 @@ func newServer(c *config, stderr io.Writer) *uringserve.Server {
 		Engine:        c.engine,
 		Loops:         c.loops,
 		TakeoverOff:   c.takeoverOff,
+		Protocols:     c.protocols,
 		Limits:        limits,
 		Log:           slog.New(slog.NewTextHandler(stderr, &slog.HandlerOptions{Level: c.logLevel})),
 		ShutdownDelay: c.shutdownDelay,
@@ -65,7 +71,11 @@ func newServer(c *config, stderr io.Writer) *uringserve.Server {
 // listen binds all addresses, and gives their URLs, ports resolved.
 func listen(server *uringserve.Server, endpoints []endpoint) (urls []string, err error) {
 	for _, e := range endpoints {
-		addrs, err := server.Listen(e.addr)
+		bind, scheme := server.Listen, "http"
+		if e.tls {
+			bind, scheme = server.ListenTLS, "https"
+		}
+		addrs, err := bind(e.addr)
 		if err != nil {
 			var bad *uringserve.ConfigError
 			if errors.As(err, &bad) && bad.Field != "Addr" {
@@ -74,17 +84,17 @@ func listen(server *uringserve.Server, endpoints []endpoint) (urls []string, err
 			return nil, fmt.Errorf("--listen %s: %w", e.url, err)
 		}
 		for _, a := range addrs {
-			urls = append(urls, urlOf(a))
+			urls = append(urls, urlOf(scheme, a))
 		}
 	}
 	return urls, nil
 }
 
-func urlOf(a net.Addr) string {
+func urlOf(scheme string, a net.Addr) string {
 	if a.Network() == "unix" {
 		return "unix:" + a.String()
 	}
-	return "http://" + a.String()
+	return scheme + "://" + a.String()
 }
 
 // abandon ends a server that could not be started.
