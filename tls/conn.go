@@ -101,20 +101,19 @@ func (c *Conn) Feed(b []byte) error {
 
 func (c *Conn) feedHandshake(b []byte) error {
 	h := c.hs
-	scanned := c.scanned
-	if !scanned {
+	ready, err := h.put(b)
+	if err != nil {
+		return err
+	}
+	if !c.scanned {
 		done, r := h.scan.feed(b, h.p.opt.HelloBytes)
 		if r != 0 {
 			c.Abort(r)
 			return nil
 		}
-		c.scanned = done
+		c.scanned, ready = done, done
 	}
-	ready, err := h.put(b)
-	if err != nil {
-		return err
-	}
-	h.p.fed(h, len(b), c.scanned && (ready || !scanned))
+	h.p.fed(h, len(b), ready)
 	return nil
 }
 
