@@ -31,7 +31,7 @@ var arrows = map[string][]string{
 	"app/field":            {},
 	"cmd/uringserve":       {"", "app", "conn", "ring/auto", "tls"},
 	"cmd/uringserve/e2e":   {},
-	"conn":                 {"app", "app/field", "h1", "ring", "tls", byteBuffer},
+	"conn":                 {"app", "app/field", "h1", "h2", "ring", "tls", byteBuffer},
 	"conn/stress":          {},
 	"h1":                   {"app/field"},
 	"h2":                   {"app/field", "h2/hpack"},

@@ -52,6 +52,8 @@ type protocol interface {
 	sent()
 	// awaitsSent reports whether sent will do more than take note.
 	awaitsSent() bool
+	// flush sends output that was held back (loop.hold).
+	flush()
 	// expire: the deadline of reason is over.
 	expire(reason Timeout, now ring.Instant)
 	// drain: there should be no further requests.

@@ -5,6 +5,7 @@ import (
 
 	"github.com/uringserve/uringserve/app"
 	"github.com/uringserve/uringserve/h1"
+	"github.com/uringserve/uringserve/h2"
 	"github.com/uringserve/uringserve/ring"
 )
 
@@ -19,6 +20,7 @@ type h1conn struct {
 	seen  int32 // ParseHead's scanned, in phaseHead
 	burst uint8 // requests served in a row
 	phase phase
+	fresh bool // it may turn out to be HTTP/2
 }
 
 var _ protocol = (*h1conn)(nil)
@@ -52,6 +54,9 @@ func (c *h1conn) respondError(status int) {
 }
 
 func (c *h1conn) recv(b ring.Buf) {
+	if c.fresh && c.isH2(b) {
+		return
+	}
 	switch c.phase {
 	case phaseIdle, phaseHead:
 		c.recvHead(b)
@@ -65,6 +70,35 @@ func (c *h1conn) recv(b ring.Buf) {
 		c.recvUnread(b.Bytes())
 	}
 	b.Release()
+}
+
+// isH2 finds out whether the first bytes of a connection are those of an HTTP/2
+// client, which then gets what it came for (RFC 9113 §3.3). No request of
+// HTTP/1.1 begins with them: PRI is not a method.
+func (c *h1conn) isH2(b ring.Buf) bool {
+	const enough = len("PRI ")
+	var first [enough]byte
+	n := 0
+	if c.in != nil {
+		n = copy(first[:], c.in.B)
+	}
+	n += copy(first[n:], b.Bytes())
+	if string(first[:n]) != h2.Preface[:n] {
+		c.fresh = false
+		return false
+	}
+	if n < enough {
+		return false
+	}
+	x := newH2(c.conn)
+	x.headFrom = c.l.rl.Now() // the time-out of the first head goes on
+	if in := c.in; in != nil {
+		c.in = nil
+		x.feed(in.B)
+		putBuffer(in)
+	}
+	x.recv(b)
+	return true
 }
 
 // recvHead takes bytes where a head is expected, and the lease.
@@ -139,6 +173,8 @@ func (c *h1conn) sent() {
 		}
 	}
 }
+
+func (c *h1conn) flush() { c.send() }
 
 func (c *h1conn) awaitsSent() bool {
 	switch c.phase {

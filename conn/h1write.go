@@ -16,16 +16,8 @@ func (s *h1stream) commit(resp *app.Response) error {
 	if resp.Committed() {
 		return nil
 	}
-	if s.badHead != nil {
-		resp.ClearStaged()
-		return s.badHead
-	}
-	if s.bodyErr == nil && s.length > s.limit {
-		s.refuseTooLarge()
-	}
-	if s.bodyErr != nil && resp.Status()/100 != 4 {
-		resp.ClearStaged()
-		return s.bodyErr // Done tells the client
+	if err := s.mayCommit(resp); err != nil {
+		return err
 	}
 	srv := s.l.srv
 	keep := s.head.KeepAlive && !s.x.Closing() && !s.awaits100 && (!srv.draining.Load() || s.pipelined)

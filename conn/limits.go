@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/uringserve/uringserve/h1"
+	"github.com/uringserve/uringserve/h2"
 )
 
 // Off switches off a limit that says so.
@@ -21,6 +22,10 @@ type Rate struct {
 type Limits struct {
 	// H1 bounds heads, trailers and chunk extensions: 414, 431, 400.
 	H1 h1.Limits
+	// H2 and H2Budgets bound HTTP/2 connections: streams, windows, fields, and
+	// what is legal but abused.
+	H2        h2.Limits
+	H2Budgets h2.Budgets
 
 	// MaxBodyBytes is the longest request body, in bytes; Off: no limit.
 	// Longer: 413. A handler can have another (app.Options,
@@ -96,6 +101,8 @@ type Limits struct {
 func DefaultLimits() Limits {
 	return Limits{
 		H1:                h1.DefaultLimits(),
+		H2:                h2.DefaultLimits(),
+		H2Budgets:         h2.DefaultBudgets(),
 		MaxBodyBytes:      30_000_000,
 		HeaderTimeout:     30 * time.Second,
 		HandshakeTimeout:  10 * time.Second,
@@ -134,6 +141,9 @@ const (
 // Validate answers a *LimitError or *h1.LimitError for the first limit out of
 // range, nil if there is none.
 func (l *Limits) Validate() error {
+	if _, err := l.h2config(); err != nil {
+		return err
+	}
 	if err := l.H1.Validate(); err != nil {
 		return err
 	}
@@ -204,4 +214,10 @@ func (r Rate) grace() time.Duration {
 // allowance is how long n bytes may take.
 func (r Rate) allowance(n int) time.Duration {
 	return max(r.Grace, time.Duration(n)*time.Second/time.Duration(r.BytesPerSecond))
+}
+
+// h2config is what HTTP/2 connections are made with.
+func (l *Limits) h2config() (*h2.Config, error) {
+	c := &h2.Config{Limits: l.H2, Budgets: l.H2Budgets}
+	return c, c.Validate()
 }

@@ -5,6 +5,7 @@ import (
 	"log/slog"
 
 	"github.com/uringserve/uringserve/h1"
+	"github.com/uringserve/uringserve/h2"
 )
 
 // Log lines are written by goroutines, because a log that blocks must not
@@ -49,6 +50,12 @@ func (l *loop) logPanic(err error) {
 func (l *loop) logRejection(err *h1.Error) {
 	l.emit(slog.LevelDebug, "request refused", slog.String("reason", err.Reason.String()),
 		slog.Int("status", err.Status), slog.Int("offset", err.Offset))
+}
+
+// logReset reports a stream or a connection that was refused, to those who want
+// to know.
+func (l *loop) logReset(r h2.Reason) {
+	l.emit(slog.LevelDebug, "HTTP/2 refused", slog.String("reason", r.String()))
 }
 
 // logResponse reports a response that could not be sent as the handler wanted.

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/uringserve/uringserve/app"
+	"github.com/uringserve/uringserve/h2"
 	"github.com/uringserve/uringserve/ring"
 )
 
@@ -20,8 +21,11 @@ type loop struct {
 	watched []*conn // those that had a send outstanding at some time this second
 	watchAt ring.Instant
 
-	free       []*h1stream // for further requests
-	quarantine []*h1stream // with the invariants tag: not to be used again yet
+	free         []*h1stream // for further requests
+	freeH2       []*h2stream
+	quarantine   []*h1stream // with the invariants tag: not to be used again yet
+	quarantineH2 []*h2stream
+	h2scratch    h2.Scratch
 
 	engine int // which of the Server's
 	tls    secureShare
@@ -82,11 +86,15 @@ func (l *loop) Open(rc ring.Conn) ring.ConnHandler {
 		return l.openSecure(rc, &e)
 	}
 	c := newH1(rc, l)
+	c.fresh = e.Protocols&HTTP2 != 0
 	c.index = uint32(len(l.conns))
 	l.conns = append(l.conns, c.conn)
 	if busy {
 		c.refuse(503)
 	} else {
+		if e.Protocols == HTTP2 {
+			newH2(c.conn)
+		}
 		c.awaitFirst()
 	}
 	return c.conn
@@ -153,6 +161,7 @@ func (l *loop) watch(now ring.Instant) {
 func (l *loop) shrink() {
 	clear(l.free)
 	l.free = l.free[:0]
+	l.freeH2 = nil
 	l.conns, l.watched, l.held = nil, nil, nil
 	l.tls.shrink()
 }
@@ -217,7 +226,9 @@ func (l *loop) sendHeld() {
 	for i, c := range l.held {
 		l.held[i] = nil
 		c.flags &^= flagHeld
-		if !c.state.over() {
+		if c.state == stateOpen {
+			c.p.flush()
+		} else if !c.state.over() {
 			c.send()
 		}
 	}

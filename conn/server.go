@@ -8,6 +8,7 @@ import (
 	"sync/atomic"
 
 	"github.com/uringserve/uringserve/app"
+	"github.com/uringserve/uringserve/h2"
 	"github.com/uringserve/uringserve/ring"
 	"github.com/uringserve/uringserve/tls"
 )
@@ -41,6 +42,7 @@ type Server struct {
 	handler app.Handler
 	options app.Optioned // handler, if it has Options
 	limits  Limits
+	h2      *h2.Config
 	log     *slog.Logger
 
 	handshaker *tls.Handshaker
@@ -72,6 +74,7 @@ func New(cfg Config) (*Server, error) {
 		return nil, err
 	}
 	s := &Server{handler: cfg.Handler, limits: cfg.Limits, log: cfg.Log, handshaker: handshaker}
+	s.h2, _ = cfg.Limits.h2config() // it was validated
 	s.options, _ = cfg.Handler.(app.Optioned)
 	return s, nil
 }

@@ -4,6 +4,7 @@ import (
 	"sync/atomic"
 
 	"github.com/uringserve/uringserve/h1"
+	"github.com/uringserve/uringserve/h2"
 	"github.com/uringserve/uringserve/tls"
 )
 
@@ -95,6 +96,10 @@ type Stats struct {
 	Refusals    [NumRefusals]uint64   // by Refusal
 	Timeouts    [NumTimeouts]uint64   // by Timeout
 
+	H2Conns      uint64                // of Conns, those that speak HTTP/2
+	H2Resets     uint64                // streams that we reset because their handler failed
+	H2Rejections [h2.NumReasons]uint64 // streams and connections, by h2.Reason; [0]: reset by the peer
+
 	Secured    uint64                 // TLS handshakes that succeeded
 	Handshakes [tls.NumReasons]uint64 // those that failed, by tls.Reason
 	Truncated  uint64                 // connections with TLS that their client ended without saying so
@@ -119,6 +124,8 @@ type counters struct {
 	rejections                                  [h1.NumReasons]atomic.Uint64
 	refusals                                    [NumRefusals]atomic.Uint64
 	timeouts                                    [NumTimeouts]atomic.Uint64
+	h2conns, h2resets                           atomic.Uint64
+	h2rejections                                [h2.NumReasons]atomic.Uint64
 	secured, truncated, badRecords              atomic.Uint64
 	handshakes                                  [tls.NumReasons]atomic.Uint64
 	_                                           [64]byte // no two loops share a line
@@ -157,6 +164,9 @@ func (n *counters) addTo(s *Stats) {
 	addAll(s.Rejections[:], n.rejections[:])
 	addAll(s.Refusals[:], n.refusals[:])
 	addAll(s.Timeouts[:], n.timeouts[:])
+	s.H2Conns += n.h2conns.Load()
+	s.H2Resets += n.h2resets.Load()
+	addAll(s.H2Rejections[:], n.h2rejections[:])
 	s.Secured += n.secured.Load()
 	s.Truncated += n.truncated.Load()
 	s.BadRecords += n.badRecords.Load()

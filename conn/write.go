@@ -38,6 +38,23 @@ func (s *exchange) WriteBody(resp *app.Response, flush bool) error {
 	return err
 }
 
+// mayCommit reports why there can be no response as the handler wants it. s.mu
+// is held.
+func (s *exchange) mayCommit(resp *app.Response) error {
+	if s.badHead != nil {
+		resp.ClearStaged()
+		return s.badHead
+	}
+	if s.bodyErr == nil && s.length > s.limit {
+		s.refuseTooLarge()
+	}
+	if s.bodyErr != nil && resp.Status()/100 != 4 {
+		resp.ClearStaged()
+		return s.bodyErr // Done tells the client
+	}
+	return nil
+}
+
 // sinkBuffer is where to frame to. s.mu is held.
 func (s *exchange) sinkBuffer() *bytebufferpool.ByteBuffer {
 	if s.sink == nil {

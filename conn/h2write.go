@@ -1,0 +1,82 @@
+package conn
+
+import (
+	"github.com/uringserve/uringserve/app"
+	"github.com/uringserve/uringserve/h2"
+)
+
+// Of a response over HTTP/2 handler code judges the head and leaves a copy of it
+// in h2stream.heads, and the body as it is in exchange.sink; the loop frames
+// both (h2respond.go).
+
+// commit takes the head, if that has not been done. s.mu is held.
+func (s *h2stream) commit(resp *app.Response) error {
+	if resp.Committed() {
+		return nil
+	}
+	if err := s.mayCommit(resp); err != nil {
+		return err
+	}
+	m := s.meta(-1)
+	body, declared, err := m.Judge()
+	if err != nil {
+		resp.Fail(500)
+		s.badHead = err
+		return err
+	}
+	s.heads = append(s.heads, h2head{m.Status, resp.Header.Clone()})
+	s.final, s.body, s.declared = true, body, declared
+	resp.Commit()
+	s.l.n.streamed[min(m.Status/100, 5)].Add(1)
+	return nil
+}
+
+// meta is what the head of the response depends on.
+func (s *h2stream) meta(length int64) h2.ResponseMeta {
+	return h2.ResponseMeta{
+		Status:        s.resp.Status(),
+		Fields:        &s.resp.Header,
+		RequestMethod: s.head.Method,
+		Length:        length,
+		Trailers:      s.resp.Trailer.Len() > 0,
+	}
+}
+
+// appendData takes what is staged. s.mu is held.
+func (s *h2stream) appendData(resp *app.Response) (err error) {
+	defer resp.ClearStaged()
+	data := resp.Staged()
+	if !s.body || len(data) == 0 {
+		return nil
+	}
+	if s.declared >= 0 && int64(len(data)) > s.declared-s.written {
+		data = data[:s.declared-s.written]
+		s.overrun = true
+		err = app.ErrContentLength
+	}
+	b := s.sinkBuffer()
+	b.B = append(b.B, data...)
+	s.written += int64(len(data))
+	return err
+}
+
+// appendInterim takes an interim response. s.mu is held.
+func (s *h2stream) appendInterim(status int, fields *app.Fields) error {
+	h := h2head{status: status}
+	if fields != nil {
+		h.fields = fields.Clone()
+	}
+	m := h2.ResponseMeta{Status: 200, Fields: &h.fields}
+	if _, _, err := m.Judge(); err != nil {
+		return err
+	}
+	if status < 100 || status > 199 || status == 101 {
+		return &h2.ResponseError{Fault: h2.FaultStatus, Status: status}
+	}
+	if status == 100 {
+		s.awaits100 = false
+	}
+	s.heads = append(s.heads, h)
+	s.l.n.interim.Add(1)
+	return nil
+}
