@@ -147,6 +147,9 @@ func (c *Conn) settingsAcked() {
 		for _, s := range c.streams.slots {
 			if s != nil {
 				s.recvWindow += delta
+				// What is consumed may be half of the window only now, and
+				// the peer may wait for it.
+				c.returnStream(s, 0)
 			}
 		}
 	}

@@ -168,6 +168,20 @@ func TestSmallWindowHoldsFromAck(t *testing.T) {
 	}
 }
 
+// What was consumed before the acknowledgement is returned with it, or the
+// client would wait for ever: less than half of the default, more than the
+// window.
+func TestSmallWindowReturnedAtAck(t *testing.T) {
+	r := freshRig(t, func(c *Config) { c.Limits.StreamWindow = 1000 })
+	r.send([]byte(Preface), AppendSettingsFrame(nil), r.post(1), AppendDataFrame(nil, 1, make([]byte, 16000), false))
+	r.c.Consumed(1, 16000)
+	r.sent()
+	r.send(AppendSettingsAck(nil))
+	if got := windowUpdates(r.sent()); got[1] != 16000 {
+		t.Errorf("windows grow by %v, want 16000 of stream 1", got)
+	}
+}
+
 // A download whose client opens its windows by and by arrives whole.
 func TestDownloadByAndBy(t *testing.T) {
 	r := newRig(t)
