@@ -27,7 +27,7 @@ const patience = 20 * time.Second
 
 // onEngines runs test on each engine that this system and build have.
 func onEngines(t *testing.T, test func(t *testing.T, engine string)) {
-	for _, engine := range []string{"uring", "net"} {
+	for _, engine := range []string{"uring", "epoll", "net"} {
 		t.Run(engine, func(t *testing.T) {
 			e, _, err := auto.New(auto.Options{Engine: engine, Loops: 1})
 			if errors.Is(err, errors.ErrUnsupported) {

@@ -11,6 +11,7 @@ import (
 
 	"github.com/uringserve/uringserve/conn"
 	"github.com/uringserve/uringserve/ring"
+	"github.com/uringserve/uringserve/ring/epoll"
 	"github.com/uringserve/uringserve/ring/netengine"
 	"github.com/uringserve/uringserve/ring/uring"
 )
@@ -21,6 +22,7 @@ var engines = []struct {
 	make func() (ring.Engine, error)
 }{
 	{"net", func() (ring.Engine, error) { return netengine.New(netengine.Options{Loops: 2}), nil }},
+	{"epoll", func() (ring.Engine, error) { return epoll.New(epoll.Options{Loops: 2}) }},
 	{"uring", func() (ring.Engine, error) { return uring.New(uring.Options{Loops: 2}) }},
 }
 

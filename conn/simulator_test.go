@@ -228,7 +228,7 @@ func TestSimulator(t *testing.T) {
 
 func simulate(t *testing.T, n uint64) {
 	rng := rand.New(rand.NewPCG(n, 99))
-	o := mem.Options{Seed: n, Loops: 1 + rng.IntN(2), Faults: mem.AnyFaults(rng), PlainDispatch: rng.IntN(4) == 0}
+	o := mem.Options{Seed: n, Style: mem.Style(n % uint64(mem.Styles)), Loops: 1 + rng.IntN(2), Faults: mem.AnyFaults(rng), PlainDispatch: rng.IntN(4) == 0}
 	s := newSim(t, o, func(s *sim) conn.Config { return conn.Config{Handler: s.handler()} })
 	left := 6
 	for i := range left {
@@ -286,40 +286,42 @@ func TestTimeLimitsOnLoop(t *testing.T) {
 		{"body", "POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\nabc", lim.MinBodyRate.Grace, "408", conn.TimeoutBodyRate},
 		{"unread", "POST /ignore HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\nabc", lim.DrainTimeout, "", conn.TimeoutUnread},
 	} {
-		t.Run(test.name, func(t *testing.T) {
-			s := newSim(t, mem.Options{Seed: 1}, func(s *sim) conn.Config {
-				return conn.Config{Handler: app.HandlerFunc(func(r *app.Request, w *app.Response) {
-					if string(r.Path) == "/echo" {
-						io.Copy(io.Discard, r)
-					}
-				})}
+		for style := range mem.Styles {
+			t.Run(fmt.Sprintf("%s, style %d", test.name, style), func(t *testing.T) {
+				s := newSim(t, mem.Options{Seed: 1, Style: style}, func(s *sim) conn.Config {
+					return conn.Config{Handler: app.HandlerFunc(func(r *app.Request, w *app.Response) {
+						if string(r.Path) == "/echo" {
+							io.Copy(io.Discard, r)
+						}
+					})}
+				})
+				p := s.Dial(s.addr)
+				p.Write([]byte(test.first))
+				s.advance(test.after - tick)
+				if p.Ended() {
+					t.Fatal("ended too early")
+				}
+				s.read(p)
+				s.advance(2*tick + time.Second) // rates are looked at once a second
+				if !p.Ended() {
+					t.Fatal("not ended in time")
+				}
+				if got := s.read(p); test.status == "" && got != "" || !strings.Contains(got, test.status) {
+					t.Errorf("got %q", got)
+				}
+				if p.WasReset() {
+					t.Error("the client was reset")
+				}
+				if n := s.srv.Stats().Timeouts[test.counter]; n != 1 {
+					t.Errorf("%s counted %d times", test.counter, n)
+				}
+				s.advance(lim.LingerTimeout + tick)
+				if s.srv.Active() != 0 {
+					t.Error("it lingers for ever")
+				}
+				s.end()
 			})
-			p := s.Dial(s.addr)
-			p.Write([]byte(test.first))
-			s.advance(test.after - tick)
-			if p.Ended() {
-				t.Fatal("ended too early")
-			}
-			s.read(p)
-			s.advance(2*tick + time.Second) // rates are looked at once a second
-			if !p.Ended() {
-				t.Fatal("not ended in time")
-			}
-			if got := s.read(p); test.status == "" && got != "" || !strings.Contains(got, test.status) {
-				t.Errorf("got %q", got)
-			}
-			if p.WasReset() {
-				t.Error("the client was reset")
-			}
-			if n := s.srv.Stats().Timeouts[test.counter]; n != 1 {
-				t.Errorf("%s counted %d times", test.counter, n)
-			}
-			s.advance(lim.LingerTimeout + tick)
-			if s.srv.Active() != 0 {
-				t.Error("it lingers for ever")
-			}
-			s.end()
-		})
+		}
 	}
 }
 
@@ -327,7 +329,7 @@ func TestTimeLimitsOnLoop(t *testing.T) {
 // order of events.
 func TestDrainOnLoop(t *testing.T) {
 	for n := uint64(1); n <= 10; n++ {
-		s := newSim(t, mem.Options{Seed: n, Loops: 2}, func(s *sim) conn.Config { return conn.Config{Handler: s.handler()} })
+		s := newSim(t, mem.Options{Seed: n, Style: mem.Style(n % uint64(mem.Styles)), Loops: 2}, func(s *sim) conn.Config { return conn.Config{Handler: s.handler()} })
 		const clients = 50
 		left := clients
 		for i := range clients {
@@ -390,7 +392,7 @@ func TestSimulatorChaos(t *testing.T) {
 
 func chaos(t *testing.T, n uint64) {
 	rng := rand.New(rand.NewPCG(n, 77))
-	o := mem.Options{Seed: n, Loops: 1 + rng.IntN(2), Faults: mem.AnyFaults(rng), PeerRecvBuf: 1 << (10 + rng.IntN(8))}
+	o := mem.Options{Seed: n, Style: mem.Style(n % uint64(mem.Styles)), Loops: 1 + rng.IntN(2), Faults: mem.AnyFaults(rng), PeerRecvBuf: 1 << (10 + rng.IntN(8))}
 	o.Faults.Reset = []float64{0, 0.01, 0.1}[rng.IntN(3)]
 	s := newSim(t, o, func(s *sim) conn.Config { return conn.Config{Handler: s.handler()} })
 	left := 8

@@ -22,7 +22,7 @@ const patience = 20 * time.Second
 
 // onEngines runs test against the API on each engine that there is.
 func onEngines(t *testing.T, test func(t *testing.T, url string)) {
-	for _, engine := range []string{"uring", "net"} {
+	for _, engine := range []string{"uring", "epoll", "net"} {
 		t.Run(engine, func(t *testing.T) {
 			c := &config{engine: engine, maxBody: 1 << 20, testEndpoints: true, logLevel: slog.LevelError}
 			s := newServer(c, io.Discard)

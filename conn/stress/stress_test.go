@@ -27,14 +27,16 @@ func TestStress(t *testing.T) {
 	if *seed == 0 {
 		*seed = rand.Uint64() >> 1
 	}
-	for _, engine := range []string{auto.Uring, auto.Net} {
+	for _, engine := range []string{auto.Uring, auto.Epoll, auto.Net} {
 		if *only != "" && *only != engine {
 			continue
 		}
 		t.Run(engine, func(t *testing.T) {
-			if _, _, err := auto.New(auto.Options{Engine: engine}); err != nil {
+			e, _, err := auto.New(auto.Options{Engine: engine})
+			if err != nil {
 				t.Skipf("the engine does not run here: %v", err)
 			}
+			e.Close(0)
 			stress(t, engine)
 		})
 	}

@@ -45,7 +45,7 @@ func TestMain(m *testing.M) {
 }
 
 // engines are the engines that this system runs.
-var engines = []string{"uring", "net"}
+var engines = []string{"uring", "epoll", "net"}
 
 // server is a running binary.
 type server struct {
