@@ -20,7 +20,7 @@ func (p Protocols) ALPN() (names []string) {
 	if p == 0 {
 		p = allProtocols
 	}
-	if p&HTTP2 != 0 && builtH2 {
+	if p&HTTP2 != 0 {
 		names = append(names, "h2") // RFC 9113 §3.2
 	}
 	if p&HTTP1 != 0 {

@@ -104,7 +104,8 @@ func (s *secure) speak(alpn string) bool {
 			return true
 		}
 	case "h2":
-		if s.protocols&HTTP2 != 0 && speakH2(s.c) {
+		if s.protocols&HTTP2 != 0 {
+			newH2(s.c)
 			return true
 		}
 	}
@@ -178,8 +179,3 @@ func (l *loop) appendSpeaksTLS(dst []byte) []byte {
 	l.m.responses[4]++
 	return append(dst, text...)
 }
-
-const builtH2 = false
-
-// speakH2 has c speak HTTP/2.
-func speakH2(*conn) bool { return false }
