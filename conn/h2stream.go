@@ -103,7 +103,7 @@ func (s *h2stream) startExchange(end bool) error {
 	r.Method, r.Target, r.Path, r.Query, r.Host = h.Method, h.Target, h.Path, h.Query, h.Host
 	r.Proto, r.Major, r.Minor = "HTTP/2.0", 2, 0
 	r.Header, r.ContentLength = h.Fields, h.Length
-	r.Listener = s.c.rc.Listener()
+	r.Listener = s.c.listener()
 	s.ends = s.c.addrs
 	s.bodyRead, s.ended, s.deaf = end, end, false
 	if !end {
