@@ -190,7 +190,7 @@ func (s *Server) Start() error {
 // process's to set, not a library's.
 func (s *Server) warn() {
 	loops, procs := s.engines[0].Loops(), runtime.GOMAXPROCS(0)
-	if s.choice.Engine == auto.Uring && procs <= loops {
+	if s.choice.Engine != auto.Net && procs <= loops {
 		s.log().Warn("GOMAXPROCS is not above the number of loops, so that they never wait briefly in the kernel",
 			slog.Int("gomaxprocs", procs), slog.Int("loops", loops))
 	}
@@ -293,7 +293,7 @@ func (s *Server) foreign() (ring.Engine, error) {
 
 // Info says what a Server runs on.
 type Info struct {
-	Engine string // uring or net
+	Engine string // uring, epoll or net
 	Reason string // why it was chosen, and how to get a better one; one line
 	Loops  int
 }

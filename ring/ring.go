@@ -21,7 +21,7 @@ func (t Instant) Sub(u Instant) time.Duration { return time.Duration(t - u) }
 // The order of a life is: Listen or Adopt (any number, also later) and Start,
 // StopAccept, Close.
 type Engine interface {
-	// Name is the engine's name as --engine spells it: uring, net, mem.
+	// Name is the engine's name as --engine spells it: uring, epoll, net, mem.
 	Name() string
 
 	// Loops is the number of loops, at least 1, fixed.
