@@ -120,8 +120,8 @@ func (s *h2stream) takeHeads() {
 		if h.status < 200 {
 			b.B, err = s.c.x.AppendInterim(b.B, s.id, h.status, &h.fields)
 		} else {
-			m := s.meta(-1)
-			m.Status, m.Fields, m.Date = h.status, &h.fields, s.l.date()
+			m := h2.ResponseMeta{Status: h.status, Fields: &h.fields, Date: s.l.date(),
+				RequestMethod: s.head.Method, Length: -1, Trailers: h.trailers}
 			b.B, _, _, err = s.c.x.AppendResponse(b.B, s.id, &m)
 		}
 		if !errors.Is(err, h2.ErrGone) {

@@ -53,8 +53,9 @@ type h2shared struct {
 // An h2head is a head that handler code has sent. Its fields are a copy: the
 // loop, which has the field table that goes with the peer's, encodes them later.
 type h2head struct {
-	status int
-	fields app.Fields
+	status   int
+	fields   app.Fields
+	trailers bool // may follow the body
 }
 
 func newH2stream(l *loop) *h2stream {

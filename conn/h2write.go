@@ -24,14 +24,15 @@ func (s *h2stream) commit(resp *app.Response) error {
 		s.badHead = err
 		return err
 	}
-	s.heads = append(s.heads, h2head{m.Status, resp.Header.Clone()})
+	s.heads = append(s.heads, h2head{m.Status, resp.Header.Clone(), m.Trailers})
 	s.final, s.body, s.declared = true, body, declared
 	resp.Commit()
 	s.l.n.streamed[min(m.Status/100, 5)].Add(1)
 	return nil
 }
 
-// meta is what the head of the response depends on.
+// meta is what the head of the response depends on. Where the handler has the
+// response, only it may ask.
 func (s *h2stream) meta(length int64) h2.ResponseMeta {
 	return h2.ResponseMeta{
 		Status:        s.resp.Status(),
