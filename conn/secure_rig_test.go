@@ -10,27 +10,13 @@ import (
 	"os"
 	"sync"
 	"testing"
-	"time"
 
 	cryptotls "crypto/tls"
 
 	"github.com/uringserve/uringserve/conn"
 	"github.com/uringserve/uringserve/ring"
-	"github.com/uringserve/uringserve/ring/epoll"
-	"github.com/uringserve/uringserve/ring/netengine"
-	"github.com/uringserve/uringserve/ring/uring"
 	"github.com/uringserve/uringserve/tls"
 )
-
-// secureEngines are those with real sockets.
-var secureEngines = []struct {
-	name string
-	make func() (ring.Engine, error)
-}{
-	{"net", func() (ring.Engine, error) { return netengine.New(netengine.Options{Loops: 2}), nil }},
-	{"epoll", func() (ring.Engine, error) { return epoll.New(epoll.Options{Loops: 2}) }},
-	{"uring", func() (ring.Engine, error) { return uring.New(uring.Options{Loops: 2}) }},
-}
 
 // pki is a CA and a certificate for localhost, made once.
 var pki struct {
@@ -87,7 +73,7 @@ var versions = []uint16{cryptotls.VersionTLS12, cryptotls.VersionTLS13}
 // onEachSecure runs test on every engine that is available here, its listener
 // with TLS.
 func onEachSecure(t *testing.T, cfg conn.Config, test func(*rig)) {
-	for _, e := range secureEngines {
+	for _, e := range engines {
 		t.Run(e.name, func(t *testing.T) {
 			eng, err := e.make()
 			if errors.Is(err, errors.ErrUnsupported) {
@@ -175,5 +161,3 @@ func (r *rig) reason(reason tls.Reason, n uint64) {
 		return r.srv.Stats().Handshakes[reason] == n
 	})
 }
-
-var _ = time.Second
