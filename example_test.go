@@ -4,9 +4,13 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"os"
+
+	cryptotls "crypto/tls"
 
 	"github.com/uringserve/uringserve"
 	"github.com/uringserve/uringserve/app"
+	"github.com/uringserve/uringserve/tls"
 )
 
 func ExampleServer() {
@@ -34,4 +38,64 @@ func ExampleServer() {
 	body, _ := io.ReadAll(resp.Body)
 	fmt.Println(resp.Proto, string(body))
 	// Output: HTTP/1.1 hello, /world
+}
+
+// Certificates from files are read again when they change.
+func ExampleServer_ListenTLS() {
+	dir, err := os.MkdirTemp("", "example")
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	defer os.RemoveAll(dir)
+	files, err := tls.DevCert(dir) // for localhost; yours are elsewhere
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	certs, err := tls.LoadCertificates(tls.CertificateOptions{
+		Files: []tls.CertificateFiles{{Cert: files.Cert, Key: files.Key}},
+	})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	watcher := tls.Watch(tls.WatchOptions{}, certs)
+	defer watcher.Stop()
+
+	server := uringserve.Server{
+		TLS: &tls.Options{GetCertificate: certs.GetCertificate},
+		App: app.HandlerFunc(func(req *app.Request, resp *app.Response) {
+			resp.WriteString("hello, " + req.TLS().ServerName)
+		}),
+	}
+	addrs, err := server.ListenTLS("127.0.0.1:0")
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	if err := server.Start(); err != nil {
+		fmt.Println(err)
+		return
+	}
+	defer server.Close()
+
+	roots, err := tls.LoadCAs(files.CA)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	client := http.Client{Transport: &http.Transport{
+		TLSClientConfig: &cryptotls.Config{RootCAs: roots, ServerName: "localhost"},
+	}}
+	defer client.CloseIdleConnections()
+	resp, err := client.Get("https://" + addrs[0].String())
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	defer resp.Body.Close()
+	body, _ := io.ReadAll(resp.Body)
+	fmt.Println(string(body))
+	// Output: hello, localhost
 }
