@@ -110,6 +110,7 @@ func (k *secureClient) shake() *secureClient {
 	go func() {
 		err := k.Handshake()
 		done <- err
+		k.f.poke()
 		if err == nil {
 			k.readAll()
 		}
