@@ -152,14 +152,32 @@ func (c *h2conn) settle(hold bool) {
 	case c.streams.count == 0 && c.flags&flagPeerEnded != 0:
 		c.finish(false)
 	default:
+		c.choke()
 		c.arm()
 	}
 }
 
+// choke stops receiving while the peer leaves untaken what it is answered with:
+// heads, resets and acknowledgements are framed whether there is room or not. What
+// was received by then is still served.
+func (c *h2conn) choke() {
+	if c.unsent() >= 2*c.batch() {
+		c.pause()
+	} else {
+		c.resume()
+	}
+}
+
+// batch is how much output may be unsent, in bytes, before DATA waits.
+func (c *h2conn) batch() int { return max(c.l.srv.limits.MaxResponseBuffer, h2batch) }
+
+// hasRoom reports whether DATA may be appended.
+func (c *h2conn) hasRoom() bool { return c.unsent() < c.batch() }
+
 // fill appends DATA while the peer's windows allow it and little is unsent, so
 // that what comes later, and is more urgent, need not wait behind it.
 func (c *h2conn) fill() {
-	room := max(c.l.srv.limits.MaxResponseBuffer, h2batch) - c.unsent()
+	room := c.batch() - c.unsent()
 	for room > 0 {
 		id, n, ok := c.x.Pick(room)
 		if !ok {

@@ -164,7 +164,7 @@ func (s *h2stream) unframed() int { return len(s.data) }
 // announce tells the engine what there is to send. It may be the end of s.
 func (s *h2stream) announce() {
 	last := s.finished && !s.short && s.resp.Trailer.Len() == 0
-	if last && s.c.x.CanSend(s.id, len(s.data)) {
+	if last && s.c.hasRoom() && s.c.x.CanSend(s.id, len(s.data)) {
 		b := s.c.stage()
 		b.B = s.c.x.AppendData(b.B, s.id, s.data, true)
 		s.over()
