@@ -114,10 +114,11 @@ func (s *h2stream) startExchange(end bool) error {
 	return s.askOptions()
 }
 
-// recvData takes a part of the request's body. What is dropped is not given
-// back to the peer's windows before the stream is released.
+// recvData takes a part of the request's body, also of one that is too long as
+// it is: the handler may raise the limit yet. What is dropped is not given back
+// to the peer's windows before the stream is released.
 func (s *h2stream) recvData(ev *h2.Event) {
-	if !s.handling || s.deaf || s.tooLarge() {
+	if !s.handling || s.deaf {
 		return
 	}
 	s.stopTiming()
