@@ -21,6 +21,9 @@ func peerMain(args []string) error {
 	fs := flag.NewFlagSet("bench peer", flag.ContinueOnError)
 	addr := fs.String("addr", "127.0.0.1:8080", "address to listen on")
 	dir := fs.String("dir", "", "directory for files that handlers write")
+	cert := fs.String("cert", "", "file of the certificate; empty: no TLS")
+	key := fs.String("key", "", "file of its key")
+	h2c := fs.Bool("h2c", false, "HTTP/2 in cleartext, too")
 	engine := fs.String("engine", "auto", "engine of ours")
 	off := fs.Bool("takeover-off", false, "ours without takeover")
 	if err := fs.Parse(args[1:]); err != nil {
@@ -28,17 +31,18 @@ func peerMain(args []string) error {
 	}
 	switch args[0] {
 	case "nethttp":
-		return serveNetHTTP(*addr, *dir)
+		return serveNetHTTP(*addr, *dir, certificate{*cert, *key}, *h2c)
 	case "fasthttp":
-		return serveFastHTTP(*addr)
+		return serveFastHTTP(*addr, certificate{*cert, *key})
 	case "ours-blocking":
 		return serveBlocking(*addr, *dir, *engine, *off)
 	}
 	return usageError(fmt.Sprintf("bench peer: no %q", args[0]))
 }
 
-// serveNetHTTP serves /plaintext, and the slow handlers for comparison.
-func serveNetHTTP(addr, dir string) error {
+// serveNetHTTP serves /plaintext, and the slow handlers for comparison. Over
+// TLS, HTTP/2 comes by itself.
+func serveNetHTTP(addr, dir string, files certificate, h2c bool) error {
 	slow := &slow{dir: dir}
 	h := http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
 		ms := ""
@@ -54,10 +58,19 @@ func serveNetHTTP(addr, dir string) error {
 		w.Header().Set("Server", "net/http")
 		_, _ = io.WriteString(w, body) // the client is gone: nothing to do
 	})
-	return (&http.Server{Addr: addr, Handler: h}).ListenAndServe()
+	s := &http.Server{Addr: addr, Handler: h}
+	if files.cert != "" {
+		return s.ListenAndServeTLS(files.cert, files.key)
+	}
+	if h2c {
+		s.Protocols = new(http.Protocols)
+		s.Protocols.SetHTTP1(true)
+		s.Protocols.SetUnencryptedHTTP2(true)
+	}
+	return s.ListenAndServe()
 }
 
-func serveFastHTTP(addr string) error {
+func serveFastHTTP(addr string, files certificate) error {
 	ln, err := net.Listen("tcp4", addr)
 	if err != nil {
 		return err
@@ -70,6 +83,9 @@ func serveFastHTTP(addr string) error {
 		ctx.SetContentType(wantType)
 		ctx.SetBodyString(wantBody)
 	}}
+	if files.cert != "" {
+		return s.ServeTLS(ln, files.cert, files.key)
+	}
 	return s.Serve(ln)
 }
 

@@ -41,20 +41,34 @@ func (c capacity) rate(share float64) float64 {
 	return max(1, math.Floor(rate/100)*100)
 }
 
-// capacity finds out what p can do over openConns connections.
+// capacity finds out what p, and the generator on it, can do.
 func (r *runner) capacity(ctx context.Context, p peer) (capacity, error) {
 	s, err := r.start(ctx, p, plaintext, []int{r.cfg.serverCPU})
 	if err != nil {
 		return capacity{}, err
 	}
 	defer s.stop()
-	closed, _, err := r.wrk(ctx, s, wrkLoad{path: plaintext, connections: openConns}, r.cfg.calibration)
+	closed, err := r.closedRate(ctx, s)
 	if err != nil {
 		return capacity{}, err
 	}
-	open, _, err := r.vegeta(ctx, s, plaintext, openConns, 0, r.cfg.calibration)
+	open, _, err := r.vegeta(ctx, s, plaintext, r.openConnections(), 0, r.cfg.calibration)
 	if err != nil {
 		return capacity{}, err
 	}
-	return capacity{closed.rate(), open.sample()[rps]}, nil
+	return capacity{closed, open.sample()[rps]}, nil
+}
+
+// closedRate is what s answers to a closed loop, in requests per second.
+func (r *runner) closedRate(ctx context.Context, s *server) (float64, error) {
+	if r.wire.h2 {
+		l := h2Load{plaintext, h2Streams[0].connections, h2Streams[0].streams}
+		m, err := r.h2load(ctx, s, l, r.cfg.warm, r.cfg.calibration)
+		return m.sample[rps], err
+	}
+	res, _, err := r.wrk(ctx, s, wrkLoad{path: plaintext, connections: openConns}, r.cfg.calibration)
+	if err != nil {
+		return 0, err
+	}
+	return res.rate(), nil
 }

@@ -3,6 +3,7 @@
 // the load, servers alternating, medians over rounds.
 //
 //	go run . -profile h1
+//	go run . -profile h2c        # also h2-tls, h1-tls, tls
 //	go run . -profile blocking
 //
 // What it refuses to do: to compare numbers of different runs or machines, and

@@ -3,6 +3,7 @@ package main
 import (
 	"bufio"
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
@@ -28,14 +29,14 @@ const (
 
 // holdMain is bench load hold: it opens n connections, sends one request on
 // each, says so, and keeps them open until its input ends.
-func holdMain(addr, path string, n int, answered bool, stdin io.Reader, stdout io.Writer) error {
+func holdMain(addr, path string, n int, secure, answered bool, stdin io.Reader, stdout io.Writer) error {
 	conns := make([]net.Conn, n)
 	errs := make([]error, dialers)
 	var wg sync.WaitGroup
 	for d := range dialers {
 		wg.Go(func() {
 			for i := d; i < n && errs[d] == nil; i += dialers {
-				conns[i], errs[d] = hold(addr, path, i, answered)
+				conns[i], errs[d] = hold(addr, path, i, secure, answered)
 			}
 		})
 	}
@@ -54,12 +55,15 @@ func holdMain(addr, path string, n int, answered bool, stdin io.Reader, stdout i
 }
 
 // hold opens connection i and sends its request.
-func hold(addr, path string, i int, answered bool) (net.Conn, error) {
+func hold(addr, path string, i int, secure, answered bool) (net.Conn, error) {
 	source := net.IPv4(127, 0, 0, byte(1+i/portsPerSource))
 	dialer := net.Dialer{Timeout: 10 * time.Second, LocalAddr: &net.TCPAddr{IP: source}}
 	c, err := dialer.Dial("tcp", addr)
 	if err != nil {
 		return nil, err
+	}
+	if secure {
+		c = tls.Client(c, clientTLS())
 	}
 	if _, err := fmt.Fprintf(c, "GET %s HTTP/1.1\r\nHost: %s\r\n\r\n", path, addr); err != nil {
 		return c, err
@@ -89,7 +93,7 @@ type holder struct {
 // does. It must be released.
 func (r *runner) hold(ctx context.Context, s *server, path string, n int, answered bool) (*holder, error) {
 	cmd := r.command(ctx, launch{[]int{r.cfg.loadCPU}, s.network()}, r.self, "load", "hold", "-addr", s.addr,
-		"-path", path, "-connections", strconv.Itoa(n), fmt.Sprintf("-answered=%t", answered))
+		"-path", path, "-connections", strconv.Itoa(n), fmt.Sprintf("-answered=%t", answered), fmt.Sprintf("-tls=%t", s.peer.wire.tls))
 	stdin, err := cmd.StdinPipe()
 	if err != nil {
 		return nil, err

@@ -59,12 +59,19 @@ func launcherMain(args []string) error {
 // runLoad runs a load generator beside s to its end and answers what it
 // printed, and the CPU time it took as a share of the wall time.
 func (r *runner) runLoad(ctx context.Context, s *server, argv ...string) ([]byte, float64, error) {
+	return r.watchLoad(ctx, s, func(string) {}, argv...)
+}
+
+// watchLoad is runLoad that shows see each line as soon as it is printed.
+func (r *runner) watchLoad(ctx context.Context, s *server, see func(line string), argv ...string) ([]byte, float64, error) {
 	cmd := r.command(ctx, launch{[]int{r.cfg.loadCPU}, s.network()}, argv...)
-	cmd.Env = append(os.Environ(), "GOGC=400", "GOMAXPROCS=2")
+	cmd.Env = append(os.Environ(), "GOGC=400", "GOMAXPROCS=2", "OPENSSL_CONF="+r.opensslConf)
 	var stderr bytes.Buffer
-	cmd.Stderr = &stderr
+	stdout := &lineWriter{see: see}
+	cmd.Stdout, cmd.Stderr = stdout, &stderr
 	began := time.Now()
-	out, err := cmd.Output()
+	err := cmd.Run()
+	out := stdout.all.Bytes()
 	if ctx.Err() != nil {
 		return nil, 0, ctx.Err()
 	}
@@ -73,6 +80,27 @@ func (r *runner) runLoad(ctx context.Context, s *server, argv ...string) ([]byte
 	}
 	used := cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime()
 	return out, used.Seconds() / time.Since(began).Seconds(), nil
+}
+
+// lineWriter keeps what is written to it, and shows each line when it is
+// complete.
+type lineWriter struct {
+	see  func(line string)
+	all  bytes.Buffer
+	seen int // bytes of all that were shown
+}
+
+func (w *lineWriter) Write(b []byte) (int, error) {
+	w.all.Write(b)
+	for {
+		rest := w.all.Bytes()[w.seen:]
+		n := bytes.IndexByte(rest, '\n')
+		if n < 0 {
+			return len(b), nil
+		}
+		w.seen += n + 1
+		w.see(string(rest[:n]))
+	}
 }
 
 // lastLines are the last n lines of s, on one line.

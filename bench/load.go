@@ -20,19 +20,25 @@ func loadMain(args []string, stdin io.Reader, stdout io.Writer) error {
 	connections := fs.Int("connections", 64, "connections")
 	rate := fs.Float64("rate", 0, "requests per second; 0: as many as can be")
 	duration := fs.Duration("duration", 10*time.Second, "how long")
+	resumed := fs.Bool("resumed", false, "handshake: resume sessions")
+	secure := fs.Bool("tls", false, "over TLS")
+	h2 := fs.Bool("h2", false, "vegeta: HTTP/2")
 	answered := fs.Bool("answered", true, "hold: wait for the answers")
 	if err := fs.Parse(args[1:]); err != nil {
 		return err
 	}
 	switch args[0] {
 	case "vegeta":
-		res, err := attack("http://"+*addr+*path, *connections, *rate, *duration)
+		w := wire{tls: *secure, h2: *h2}
+		res, err := attack(w, w.scheme()+"://"+*addr+*path, *connections, *rate, *duration)
 		if err != nil {
 			return err
 		}
 		return json.NewEncoder(stdout).Encode(res)
 	case "hold":
-		return holdMain(*addr, *path, *connections, *answered, stdin, stdout)
+		return holdMain(*addr, *path, *connections, *secure, *answered, stdin, stdout)
+	case "handshake":
+		return json.NewEncoder(stdout).Encode(handshakes(*addr, *path, *connections, *resumed, *duration))
 	}
 	return usageError(fmt.Sprintf("bench load: no %q", args[0]))
 }

@@ -111,10 +111,10 @@ func parseConfig(args []string, output io.Writer) (config, error) {
 	quick := fs.Bool("quick", false, "one short round: to see that all works, not to measure")
 	rounds := fs.Int("rounds", 0, "rounds, of which medians are taken (3)")
 	window := fs.Duration("window", 0, "measured time of a closed-loop cell (5s)")
-	engines := fs.String("engines", "uring,net,uring+off", "engines of ours, side by side; +off: takeover off")
+	engines := fs.String("engines", "", "engines of ours, side by side; +off: takeover off (uring,epoll,net, in h1 and blocking also uring+off)")
 	only := fs.String("only", "", "workloads whose names contain one of these, separated by commas")
 	servers := fs.String("servers", "", "servers whose names contain one of these, separated by commas")
-	fs.StringVar(&c.profile, "profile", "h1", "h1 or blocking")
+	fs.StringVar(&c.profile, "profile", "h1", profileNames)
 	fs.StringVar(&c.ours, "ours", "", "a ready uringserve binary (default: built from ../cmd/uringserve)")
 	fs.StringVar(&c.out, "out", "out", "directory of results")
 	fs.StringVar(&c.save, "save", "", "also write the table to this file, and the plot beside it")
@@ -148,10 +148,14 @@ func parseConfig(args []string, output io.Writer) (config, error) {
 	if *window > 0 {
 		c.window = *window
 	}
-	c.engines, c.only, c.servers = list(*engines), list(*only), list(*servers)
-	if profiles[c.profile] == nil {
-		return c, usageError(fmt.Sprintf("no profile %q: h1 or blocking", c.profile))
+	p, ok := profiles[c.profile]
+	if !ok {
+		return c, usageError(fmt.Sprintf("no profile %q: %s", c.profile, profileNames))
 	}
+	if *engines == "" {
+		*engines = p.engines
+	}
+	c.engines, c.only, c.servers = list(*engines), list(*only), list(*servers)
 	return c, nil
 }
 
@@ -160,11 +164,28 @@ func list(s string) []string {
 	return strings.FieldsFunc(s, func(r rune) bool { return r == ',' })
 }
 
+// profile is a set of workloads.
+type profile struct {
+	run     func(context.Context, *runner) (*report, error)
+	wire    wire
+	engines string // of ours, unless others are asked for
+}
+
+const profileNames = "h1, h2c, h2-tls, h1-tls, tls or blocking"
+
 // profiles are what -profile chooses from.
-var profiles map[string]func(context.Context, *runner) (*report, error)
+var profiles map[string]profile
 
 func init() {
-	profiles = map[string]func(context.Context, *runner) (*report, error){"h1": runH1, "blocking": runBlocking}
+	const every = "uring,epoll,net"
+	profiles = map[string]profile{
+		"h1":       {runH1, wire{}, every + ",uring+off"},
+		"h2c":      {runH2, wire{h2: true}, every},
+		"h2-tls":   {runH2, wire{h2: true, tls: true}, every},
+		"h1-tls":   {runH1TLS, wire{tls: true}, every},
+		"tls":      {runTLS, wire{tls: true}, every},
+		"blocking": {runBlocking, wire{}, every + ",uring+off"},
+	}
 }
 
 func benchMain(ctx context.Context, args []string, stdout io.Writer) error {
@@ -177,7 +198,7 @@ func benchMain(ctx context.Context, args []string, stdout io.Writer) error {
 		return err
 	}
 	defer r.close()
-	rep, err := profiles[cfg.profile](ctx, r)
+	rep, err := profiles[cfg.profile].run(ctx, r)
 	if err != nil {
 		return err
 	}

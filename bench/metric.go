@@ -20,6 +20,7 @@ const (
 	pss      metric = "PSS MB"
 	idleConn metric = "KB per idle connection"
 	idleCPU  metric = "idle CPU %"
+	perCPU   metric = "handshakes per CPU-second"
 
 	// loadBusy and others qualify the rest: how busy the generator's CPU was,
 	// and how much of both CPUs, in percent of one, went to processes that are

@@ -53,9 +53,12 @@ func (r *runner) ours() []peer {
 // engine is our server on one engine, with so many loops.
 func (r *runner) engine(name string, loops int) peer {
 	engine, off := engineName(name)
-	p := peer{name: engineTitle("uringserve", name), missing: r.unbuilt, about: r.commit,
-		argv: []string{r.binary, "serve", "--listen", "http://127.0.0.1:{port}",
+	p := peer{name: engineTitle("uringserve", name), missing: r.unbuilt, about: r.commit, wire: r.wire,
+		argv: []string{r.binary, "serve", "--listen", r.wire.scheme() + "://127.0.0.1:{port}",
 			"--engine", engine, "--loops", fmt.Sprint(loops), "--log-level", "warn", "--test-endpoints"}}
+	if r.wire.tls {
+		p.argv = append(p.argv, "--cert", "{cert}", "--key", "{key}")
+	}
 	if off {
 		p.argv = append(p.argv, "--takeover", "off")
 	}

@@ -18,17 +18,21 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// TestPipeline runs both profiles on net/http, as short as they can be: needs
-// wrk, and two CPUs.
+// TestPipeline runs every profile on net/http, as short as they can be: needs
+// wrk, h2load, and two CPUs.
 func TestPipeline(t *testing.T) {
 	for profile, rows := range map[string][]string{
 		"h1":       {"keep-alive/8", "connection per request/64", "open loop/64 at 500/s", "idle/50"},
+		"h2c":      {"closed loop/16×32", "open loop/16 at 500/s"},
+		"h2-tls":   {"closed loop/16×32", "open loop/16 at 500/s"},
+		"h1-tls":   {"keep-alive/64"},
+		"tls":      {"full handshake/16", "resumed handshake/16", "idle/50"},
 		"blocking": {"1 CPU/alone", "1 CPU/200 × delay 50 ms", "1 CPU/100 for ever"},
 	} {
 		t.Run(profile, func(t *testing.T) {
 			dir := t.TempDir()
 			c, err := parseConfig([]string{"-profile", profile, "-quick", "-servers", "net/http,nope", "-peer", "nope=/nonexistent {port}",
-				"-only", "keep-alive/8,connection,open,idle,delay,100 for", "-rate", "500", "-ours", "/nonexistent",
+				"-only", "keep-alive/8,keep-alive/64,16×32,handshake,connection,open,idle,delay,100 for", "-rate", "500", "-ours", "/nonexistent",
 				"-out", dir, "-save", filepath.Join(dir, "kept.md")}, os.Stderr)
 			if err != nil {
 				t.Fatal(err)
@@ -41,7 +45,7 @@ func TestPipeline(t *testing.T) {
 				t.Fatal(err)
 			}
 			defer r.close()
-			rep, err := profiles[profile](ctx, r)
+			rep, err := profiles[profile].run(ctx, r)
 			if err != nil {
 				t.Fatal(err)
 			}

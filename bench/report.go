@@ -12,21 +12,40 @@ import (
 	"time"
 )
 
-// h1Columns are the columns of the profile h1. README.md says what they mean.
-var h1Columns = []column{
-	{title: "req/s", metrics: []metric{rps}},
-	{title: "p50 ms", metrics: []metric{p50}, decimals: 3},
-	{title: "p99 ms", metrics: []metric{p99}, decimals: 3},
-	{title: "p99.9 ms", metrics: []metric{p999}, decimals: 3},
-	{title: "max ms", metrics: []metric{maxLat}, decimals: 1},
-	{title: "CPU/req µs (min–max)", metrics: []metric{cpuReq}, decimals: 2, spread: true},
-	{title: "user", metrics: []metric{userReq}, decimals: 2},
-	{title: "sys", metrics: []metric{sysReq}, decimals: 2},
-	{title: "× " + reference, metrics: []metric{cpuReq, idleConn}, decimals: 2, ratio: true},
-	{title: "PSS MB", metrics: []metric{pss}, decimals: 1},
-	{title: "KB/idle conn (min–max)", metrics: []metric{idleConn}, decimals: 2, spread: true},
-	{title: "idle CPU %", metrics: []metric{idleCPU}, decimals: 2},
-	{title: "load CPU %", metrics: []metric{loadBusy}},
+// requestColumns are the columns of profiles that measure requests, compared
+// with the peer ref. README.md says what they mean.
+func requestColumns(ref string) []column {
+	return []column{
+		{title: "req/s", metrics: []metric{rps}},
+		{title: "p50 ms", metrics: []metric{p50}, decimals: 3},
+		{title: "p99 ms", metrics: []metric{p99}, decimals: 3},
+		{title: "p99.9 ms", metrics: []metric{p999}, decimals: 3},
+		{title: "max ms", metrics: []metric{maxLat}, decimals: 1},
+		{title: "CPU/req µs (min–max)", metrics: []metric{cpuReq}, decimals: 2, spread: true},
+		{title: "user", metrics: []metric{userReq}, decimals: 2},
+		{title: "sys", metrics: []metric{sysReq}, decimals: 2},
+		{title: "× " + ref, metrics: []metric{cpuReq, idleConn}, decimals: 2, ratio: true},
+		{title: "PSS MB", metrics: []metric{pss}, decimals: 1},
+		{title: "KB/idle conn (min–max)", metrics: []metric{idleConn}, decimals: 2, spread: true},
+		{title: "idle CPU %", metrics: []metric{idleCPU}, decimals: 2},
+		{title: "load CPU %", metrics: []metric{loadBusy}},
+	}
+}
+
+// tlsColumns are the columns of the profile tls.
+func tlsColumns(ref string) []column {
+	return []column{
+		{title: "handshakes/s", metrics: []metric{rps}},
+		{title: "per CPU-second", metrics: []metric{perCPU}},
+		{title: "CPU/handshake µs (min–max)", metrics: []metric{cpuReq}, decimals: 1, spread: true},
+		{title: "user", metrics: []metric{userReq}, decimals: 1},
+		{title: "sys", metrics: []metric{sysReq}, decimals: 1},
+		{title: "× " + ref, metrics: []metric{cpuReq, idleConn}, decimals: 2, ratio: true},
+		{title: "PSS MB", metrics: []metric{pss}, decimals: 1},
+		{title: "KB/idle conn (min–max)", metrics: []metric{idleConn}, decimals: 2, spread: true},
+		{title: "idle CPU %", metrics: []metric{idleCPU}, decimals: 2},
+		{title: "load CPU %", metrics: []metric{loadBusy}},
+	}
 }
 
 // blockingColumns are the columns of the profile blocking.
@@ -63,6 +82,9 @@ func (r *runner) newReport(title string, columns []column, ch chart) *report {
 		fmt.Sprintf("Linux %s, %s, %d CPUs; server on CPU %d, load on CPU %d", kernelRelease(), cpuModel(),
 			runtime.NumCPU(), c.serverCPU, c.loadCPU),
 		fmt.Sprintf("%d rounds, medians; windows %v closed loop, %v open loop", c.rounds, c.window, c.openWindow))
+	if r.wire.tls {
+		rep.facts = append(rep.facts, cryptography)
+	}
 	if !r.netns {
 		rep.notes = append(rep.notes, "no permission to make network namespaces: sockets in TIME_WAIT of one cell may disturb the next")
 	}

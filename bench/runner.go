@@ -5,20 +5,24 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strings"
 	"time"
 )
 
 // runner is one run of a profile.
 type runner struct {
-	cfg     config
-	self    string // path of this executable
-	dir     string // for everything temporary
-	netns   bool   // servers get network namespaces of their own
-	binary  string // ours
-	unbuilt string // why there is no binary; empty: there is one
-	commit  string // of ours
-	out     *progress
+	cfg   config
+	self  string // path of this executable
+	dir   string // for everything temporary
+	wire  wire   // of the profile
+	netns bool   // servers get network namespaces of their own
+	certificate
+	opensslConf string // path, for generators
+	binary      string // ours
+	unbuilt     string // why there is no binary; empty: there is one
+	commit      string // of ours
+	out         *progress
 }
 
 // newRunner prepares a run: it pins this process, makes a temporary directory,
@@ -35,14 +39,28 @@ func newRunner(ctx context.Context, cfg config) (*runner, error) {
 	if err != nil {
 		return nil, err
 	}
-	r := &runner{cfg: cfg, self: self, dir: dir, commit: commitOf(ctx), out: newProgress(os.Stderr)}
-	if err := os.Chmod(dir, 0o755); err != nil { // for workers of another user
+	r := &runner{cfg: cfg, self: self, dir: dir, wire: profiles[cfg.profile].wire, commit: commitOf(ctx), out: newProgress(os.Stderr)}
+	if err := r.prepareFiles(); err != nil {
 		r.close()
 		return nil, err
 	}
 	r.netns = r.command(ctx, launch{[]int{cfg.serverCPU}, networkNew}, "true").Run() == nil
 	r.buildOurs(ctx)
 	return r, ctx.Err()
+}
+
+// prepareFiles writes what all cells need.
+func (r *runner) prepareFiles() error {
+	if err := os.Chmod(r.dir, 0o755); err != nil { // for workers of another user
+		return err
+	}
+	r.opensslConf = filepath.Join(r.dir, "openssl.cnf")
+	if err := os.WriteFile(r.opensslConf, opensslConf, 0o644); err != nil {
+		return err
+	}
+	var err error
+	r.certificate, err = makeCertificate(r.dir)
+	return err
 }
 
 // close removes what the run has left. No process of it is alive by then.

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bufio"
 	"context"
 	"errors"
 	"fmt"
@@ -28,17 +27,16 @@ const (
 
 // server is a running server, alone on its CPUs. It must be stopped.
 type server struct {
-	peer     peer
-	cmd      *exec.Cmd
-	addr     string // 127.0.0.1:port, in the server's network namespace
-	netns    bool   // it has a network namespace of its own
-	cpus     []int
-	log      string // path of what it wrote to stdout and stderr
-	ended    chan struct{}
-	answered int // bytes of its response to the request that verified it
+	peer  peer
+	cmd   *exec.Cmd
+	addr  string // 127.0.0.1:port, in the server's network namespace
+	netns bool   // it has a network namespace of its own
+	cpus  []int
+	log   string // path of what it wrote to stdout and stderr
+	ended chan struct{}
 }
 
-func (s *server) url(path string) string { return "http://" + s.addr + path }
+func (s *server) url(path string) string { return s.peer.wire.scheme() + "://" + s.addr + path }
 func (s *server) pid() int               { return s.cmd.Process.Pid }
 
 // network names the network namespace that a client has to be in.
@@ -60,7 +58,7 @@ func (r *runner) start(ctx context.Context, p peer, path string, cpus []int) (*s
 	if err != nil {
 		return nil, err
 	}
-	argv, err := p.render(port, dir)
+	argv, err := p.render(place{port, dir, r.certificate})
 	if err != nil {
 		return nil, err
 	}
@@ -108,9 +106,8 @@ func (s *server) waitReady(ctx context.Context, path string) error {
 	for {
 		c, err := dialIn(s.pid(), s.addr, time.Second)
 		if err == nil {
-			s.answered, err = verify(c, s.addr, path)
-			c.Close()
-			return err
+			defer c.Close()
+			return verify(s.peer.wire, c, s.addr, path)
 		}
 		select {
 		case <-ctx.Done():
@@ -125,45 +122,39 @@ func (s *server) waitReady(ctx context.Context, path string) error {
 	}
 }
 
-// verify sends one request and checks that the answer is the one that all
-// servers must give. It answers the size of the response in bytes.
-func verify(c net.Conn, host, path string) (int, error) {
+// verify sends one request over c, in w, and checks that the answer is the one
+// that all servers must give.
+func verify(w wire, c net.Conn, host, path string) error {
 	if err := c.SetDeadline(time.Now().Add(5 * time.Second)); err != nil {
-		return 0, err
+		return err
 	}
-	if _, err := fmt.Fprintf(c, "GET %s HTTP/1.1\r\nHost: %s\r\n\r\n", path, host); err != nil {
-		return 0, err
-	}
-	counted := &countingReader{r: c}
-	resp, err := http.ReadResponse(bufio.NewReader(counted), nil)
+	t := w.transport(func(context.Context, string, string) (net.Conn, error) { return c, nil })
+	defer t.CloseIdleConnections()
+	req, err := http.NewRequest("GET", w.scheme()+"://"+host+path, nil)
 	if err != nil {
-		return 0, err
+		return err
+	}
+	resp, err := t.RoundTrip(req)
+	if err != nil {
+		return err
 	}
 	defer resp.Body.Close()
 	body, err := io.ReadAll(io.LimitReader(resp.Body, 64<<10))
 	if err != nil {
-		return 0, err
+		return err
 	}
 	if got := resp.Header.Get("Content-Type"); resp.StatusCode != 200 ||
 		string(body) != wantBody || !strings.HasPrefix(got, wantType) {
-		return 0, fmt.Errorf("answered %s with %d, %q, %.40q; want 200, %q, %q",
+		return fmt.Errorf("answered %s with %d, %q, %.40q; want 200, %q, %q",
 			path, resp.StatusCode, got, body, wantType, wantBody)
 	}
 	if resp.Close {
-		return 0, errors.New("does not keep the connection")
+		return errors.New("does not keep the connection")
 	}
-	return counted.n, nil
-}
-
-type countingReader struct {
-	r io.Reader
-	n int
-}
-
-func (c *countingReader) Read(p []byte) (int, error) {
-	n, err := c.r.Read(p)
-	c.n += n
-	return n, err
+	if resp.ProtoMajor == 2 != w.h2 {
+		return fmt.Errorf("answered over %s", resp.Proto)
+	}
+	return nil
 }
 
 // alive is nil while the server runs.

@@ -100,7 +100,7 @@ func TestReportNames(t *testing.T) {
 	cells := testCells()
 	cells[0].samples[0][others] = 40
 	cells[1].samples[0][failed] = 7
-	rep := &report{title: "T", columns: h1Columns, cells: cells}
+	rep := &report{title: "T", columns: requestColumns(reference), cells: cells}
 	kept := rep.present([]peer{{name: "a", about: "1.0"}, {name: "b", missing: "not installed"}})
 	if len(kept) != 1 || kept[0].name != "a" {
 		t.Errorf("kept %v", kept)

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"math"
+	"net/http"
 	"slices"
 	"strconv"
 	"time"
@@ -25,18 +26,34 @@ type attackResult struct {
 	LagP99              time.Duration // how late requests were sent; part of the above
 }
 
+const (
+	attackTimeout = 30 * time.Second // of a request
+	attackStreams = 32               // requests at the same time on a connection of HTTP/2
+)
+
 // attack sends GET requests to url, rate per second whatever the answers, over
 // at most so many connections. A request for which no connection is free
-// waits, and its clock runs. Rate 0: each connection asks again when answered.
-func attack(url string, connections int, rate float64, d time.Duration) (attackResult, error) {
-	options := []func(*vegeta.Attacker){
-		vegeta.Connections(connections), vegeta.MaxConnections(connections),
-		vegeta.HTTP2(false), vegeta.Timeout(30 * time.Second), vegeta.Workers(uint64(connections)),
+// waits, and its clock runs; over HTTP/2 connections are taken in turn, with up
+// to attackStreams requests on each. Rate 0: each connection, or stream, asks
+// again when answered.
+func attack(w wire, url string, connections int, rate float64, d time.Duration) (attackResult, error) {
+	options := []func(*vegeta.Attacker){vegeta.Timeout(attackTimeout), vegeta.Workers(uint64(connections))}
+	most := connections
+	if w.h2 {
+		most = connections * attackStreams
+		client, err := newRotation(w, url, connections)
+		if err != nil {
+			return attackResult{}, err
+		}
+		options = append(options, vegeta.Client(&http.Client{Transport: client, Timeout: attackTimeout}), vegeta.MaxWorkers(uint64(most)))
+	} else {
+		options = append(options, vegeta.Connections(connections), vegeta.MaxConnections(connections),
+			vegeta.HTTP2(false), vegeta.TLSConfig(clientTLS()))
 	}
 	var p vegeta.Pacer = pacer{math.Round(rate)}
 	if rate == 0 {
 		p = vegeta.Rate{Freq: 0, Per: time.Second}
-		options = append(options, vegeta.MaxWorkers(uint64(connections)))
+		options = append(options, vegeta.MaxWorkers(uint64(most)))
 	}
 	results := make([]*vegeta.Result, 0, int(d.Seconds()*max(rate, 50_000)))
 	targeter := vegeta.NewStaticTargeter(vegeta.Target{Method: "GET", URL: url})
@@ -111,6 +128,7 @@ func quantile(sorted []time.Duration, q float64) time.Duration {
 // vegeta runs an open-loop load against s in a process of its own.
 func (r *runner) vegeta(ctx context.Context, s *server, path string, connections int, rate float64, d time.Duration) (attackResult, float64, error) {
 	out, busy, err := r.runLoad(ctx, s, r.self, "load", "vegeta", "-addr", s.addr, "-path", path,
+		fmt.Sprintf("-tls=%t", s.peer.wire.tls), fmt.Sprintf("-h2=%t", s.peer.wire.h2),
 		"-connections", strconv.Itoa(connections), "-rate", strconv.FormatFloat(rate, 'f', 0, 64),
 		"-duration", d.String())
 	if err != nil {

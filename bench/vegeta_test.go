@@ -74,7 +74,7 @@ func TestAttackSeesStall(t *testing.T) {
 	})
 	srv := httptest.NewServer(h)
 	defer srv.Close()
-	got, err := attack(srv.URL, 4, 200, time.Second)
+	got, err := attack(wire{}, srv.URL, 4, 200, time.Second)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -90,7 +90,7 @@ func TestHold(t *testing.T) {
 	srv := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
 	defer srv.Close()
 	var out bytes.Buffer
-	if err := holdMain(srv.Listener.Addr().String(), "/", 50, true, strings.NewReader(""), &out); err != nil {
+	if err := holdMain(srv.Listener.Addr().String(), "/", 50, false, true, strings.NewReader(""), &out); err != nil {
 		t.Fatal(err)
 	}
 	if out.String() != "held 50\n" {
@@ -101,7 +101,7 @@ func TestHold(t *testing.T) {
 		t.Fatal(err)
 	}
 	ln.Close()
-	if err := holdMain(ln.Addr().String(), "/", 2, true, strings.NewReader(""), &out); err == nil {
+	if err := holdMain(ln.Addr().String(), "/", 2, false, true, strings.NewReader(""), &out); err == nil {
 		t.Error("held connections to nobody")
 	}
 }

@@ -12,6 +12,13 @@ type measured struct {
 	requests int64
 	busy     float64 // the generator's CPU time as a share of wall time
 	failed   int64
+	used     *span // the server's CPU time; nil: between the load's beginning and end
+}
+
+// span is the CPU time of a server between two moments.
+type span struct {
+	from, to     usage
+	begun, ended bool // the moments have been
 }
 
 // window runs load and adds to its sample what s used meanwhile: CPU time per
@@ -42,6 +49,9 @@ func (r *runner) window(ctx context.Context, s *server, load func() (measured, e
 	memory, err := familyPSS(s.pid())
 	if err != nil {
 		return nil, err
+	}
+	if got.used != nil {
+		before, after = got.used.from, got.used.to
 	}
 	user, sys := after.since(before)
 	perRequest := func(d time.Duration) float64 { return float64(d) / float64(time.Microsecond) / float64(got.requests) }

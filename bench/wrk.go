@@ -14,6 +14,11 @@ import (
 //go:embed wrk/report.lua
 var reportLua []byte
 
+// opensslConf is what makes wrk offer the same over TLS as other clients do.
+//
+//go:embed wrk/openssl.cnf
+var opensslConf []byte
+
 // wrkLoad is a closed loop: each connection asks again when it was answered.
 type wrkLoad struct {
 	path        string
