@@ -86,6 +86,19 @@ func TestH2KeepAliveTimeout(t *testing.T) {
 	}
 }
 
+// What is not a request does not keep a connection open.
+func TestH2KeepAlivePings(t *testing.T) {
+	f, c := serveH2(t, hello)
+	c.want("a request", c.get("/"), 200, "path=/")
+	idle := DefaultLimits().KeepAliveTimeout
+	for range 10 {
+		f.advance(idle / 10)
+		c.send(h2.AppendPingFrame(nil, [8]byte{}, false))
+	}
+	f.advance(slack)
+	c.wantGoAway("PING alone", h2.CodeNoError)
+}
+
 // A connection with a stream is not idle.
 func TestH2NotIdle(t *testing.T) {
 	release := make(chan struct{})

@@ -257,7 +257,8 @@ func (c *h2conn) arm() {
 		if c.reason != TimeoutDrain || c.deadline == 0 {
 			c.awaitLull()
 		}
-	default:
+	case c.reason != TimeoutKeepAlive || c.deadline == 0:
+		// From the last stream on: frames without a stream prolong nothing.
 		c.setTimer(TimeoutKeepAlive, l.srv.limits.KeepAliveTimeout)
 	}
 }

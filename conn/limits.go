@@ -64,8 +64,9 @@ type Limits struct {
 	MaxRequestBuffer int
 
 	// MaxResponseBuffer is how many bytes of a response may wait for the
-	// client, in bytes, before the writer waits, too; 0: after each write.
-	// Default 64 KiB (Kestrel).
+	// client, in bytes, before the writer waits, too; 0: after each write. Over
+	// HTTP/2 it holds for each stream, and receiving pauses while the
+	// connection has twice as much unsent. Default 64 KiB (Kestrel).
 	MaxResponseBuffer int
 
 	// MaxConns is the number of connections at a time, over all loops; 0: no
