@@ -101,11 +101,14 @@ func (s *source) changed(k *kernel, key epoll.Events) {
 	}
 }
 
-// arrived tells who waits for a listener of a connection: all operations and
-// watches, but of the exclusive ones only those up to the first whose loop
-// waits, as Linux does.
+// arrived tells who waits for a listener of a connection, as Linux does. Of
+// operations the oldest alone: an accept waits exclusively. One that was
+// cancelled, or whose thread cannot run, takes the news with it. Of watches all,
+// but of the exclusive ones only those up to the first whose loop waits.
 func (s *source) arrived(k *kernel) {
-	k.poke(s.ops)
+	if len(s.ops) > 0 {
+		s.ops[0].port.poke(s.ops[0])
+	}
 	var exclusive []*watch
 	for _, w := range s.watches {
 		if w.events&epoll.Exclusive != 0 {

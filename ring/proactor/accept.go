@@ -19,6 +19,13 @@ const (
 	// a thread that is stuck, before it shuts the listening socket down.
 	acceptCancelWait = 100 * time.Millisecond
 
+	// While an accept of another thread is armed, a loop looks at the queue so
+	// often: an accept waits exclusively, so the kernel tells the oldest alone
+	// of a connection, and one that is cancelled, or whose thread is stuck,
+	// tells nobody. lookMax bounds what is taken at a time.
+	lookEvery = time.Millisecond
+	lookMax   = 64
+
 	// acceptDrainMax bounds the connections taken from one queue at the end.
 	acceptDrainMax = 1 << 16
 )
@@ -42,6 +49,7 @@ type acceptor struct {
 	cancelled uint64
 	backoff   time.Duration
 	retryAt   ring.Instant // backing off until then; 0: not
+	lookAt    ring.Instant // when to look at the queue; 0: the accept tells
 	stopping  bool
 	giveUpAt  ring.Instant
 	gone      bool
@@ -73,8 +81,23 @@ func (l *loop) onAccept(cp *Completion) {
 	} else {
 		l.acceptFailed(a, Errno(-cp.Res))
 	}
+	if !cp.More && l.threadBound && !a.stopping && a.retryAt == 0 {
+		l.look(a)
+	}
 	if !cp.More || a.arms != l.bit && l.threadBound {
 		l.settleAccept(a)
+	}
+}
+
+// look takes connections that are queued and that no accept may tell of.
+func (l *loop) look(a *acceptor) {
+	for range lookMax {
+		fd, errno := l.engine.cfg.Sockets.AcceptNow(a.sock.fd)
+		if errno != 0 {
+			l.acceptFailed(a, errno)
+			return
+		}
+		l.open(fd, a)
 	}
 }
 
@@ -93,25 +116,34 @@ func (l *loop) acceptFailed(a *acceptor, errno Errno) {
 	l.n.acceptErrors++
 	a.backoff = min(max(2*a.backoff, acceptBackoffMin), acceptBackoffMax)
 	a.retryAt = l.now.Add(a.backoff)
-	if l.retryAt == 0 || a.retryAt < l.retryAt {
-		l.retryAt = a.retryAt
+	l.retryBy(a.retryAt)
+}
+
+// retryBy has retryAccepts called at t, or earlier.
+func (l *loop) retryBy(t ring.Instant) {
+	if t != 0 && (l.retryAt == 0 || t < l.retryAt) {
+		l.retryAt = t
 	}
 }
 
-// retryAccepts ends the back-offs that are over, and stops those acceptors
-// that have waited long enough for a cancel.
+// retryAccepts ends the back-offs that are over, looks at queues, and stops
+// those acceptors that have waited long enough for a cancel.
 func (l *loop) retryAccepts() {
 	l.retryAt = 0
 	for _, a := range l.acceptors {
 		if a.retryAt != 0 && l.now >= a.retryAt {
 			a.retryAt = 0
 		}
-		l.settleAccept(a)
-		for _, t := range [...]ring.Instant{a.retryAt, a.giveUpAt} {
-			if t != 0 && (l.retryAt == 0 || t < l.retryAt) {
-				l.retryAt = t
+		if a.lookAt != 0 && l.now >= a.lookAt {
+			a.lookAt = 0
+			if a.arms&^l.bit != 0 {
+				l.look(a)
 			}
 		}
+		l.settleAccept(a)
+		l.retryBy(a.retryAt)
+		l.retryBy(a.lookAt)
+		l.retryBy(a.giveUpAt)
 	}
 }
 
@@ -137,6 +169,10 @@ func (l *loop) settleAccept(a *acceptor) {
 	case a.cancelled&l.bit == 0 && l.threadBound:
 		l.cancelAccepts(a, a.arms&^a.cancelled&^l.bit)
 	}
+	if a.arms&^l.bit != 0 && l.threadBound && !a.stopping && a.lookAt == 0 {
+		a.lookAt = l.now.Add(lookEvery)
+		l.retryBy(a.lookAt)
+	}
 }
 
 func (l *loop) armAccept(a *acceptor) {
@@ -160,11 +196,9 @@ func (l *loop) stopAccept(a *acceptor) {
 		return
 	}
 	a.stopping = true
-	a.retryAt = 0
+	a.retryAt, a.lookAt = 0, 0
 	a.giveUpAt = l.now.Add(acceptCancelWait)
-	if l.retryAt == 0 || a.giveUpAt < l.retryAt {
-		l.retryAt = a.giveUpAt
-	}
+	l.retryBy(a.giveUpAt)
 	l.settleAccept(a)
 }
 

@@ -382,3 +382,34 @@ func TestStopAcceptWithAStuckThread(t *testing.T) {
 		t.Fatalf("%d connections, %d operations", len(r.conns), r.l.ops)
 	}
 }
+
+// An accept waits exclusively: one of another thread's, cancelled or stuck, may
+// have taken the news of a connection with it. So the queue is looked at.
+func TestLooksAtQueueBesideAnothersAccept(t *testing.T) {
+	r := newRig(t)
+	queue := r.e.cfg.Sockets.(*fakeSockets)
+	queue.queued = map[int][]int{listenerFD: {50}}
+	r.turn()
+	if r.l.conns != 0 {
+		t.Fatal("looked at, though the only accept is the leader's own")
+	}
+	r.lead(1)
+	r.l.rearm()
+	r.p.now = r.p.now.Add(lookEvery)
+	r.turn()
+	if r.l.conns != 1 {
+		t.Fatal("not looked at while an accept of another thread is armed")
+	}
+	queue.queued[listenerFD] = []int{51}
+	r.p.end(MakeUserData(OpAccept, 0, 0, 0), -int32(ECANCELED))
+	r.turn()
+	if r.l.conns != 2 {
+		t.Fatal("not looked at when it was cancelled")
+	}
+	queue.queued[listenerFD] = []int{52}
+	r.p.now = r.p.now.Add(10 * lookEvery)
+	r.turn()
+	if r.l.conns != 2 {
+		t.Fatal("looked at once the leader's accept is alone")
+	}
+}

@@ -2,6 +2,8 @@ package proactor
 
 import (
 	"fmt"
+	"slices"
+	"strings"
 	"testing"
 
 	"github.com/uringserve/uringserve/ring"
@@ -292,12 +294,18 @@ func TestIdleConnectionsAreArmedLazily(t *testing.T) {
 	r.l.away, r.l.left = 1, 1 // a handler was left behind
 	r.l.rearm()
 	r.wantLog("wake 0", "cancel wake@0", "accept 3@1")
-	var waits []string
-	for range 6 {
-		r.turn()
-		waits = append(waits, fmt.Sprint(len(r.takeLog())))
+	if r.turn(); len(r.takeLog()) > 0 {
+		t.Fatal("armed at once")
 	}
-	if got := fmt.Sprint(waits); got != "[0 64 6 0 0 0]" {
+	var armed []int
+	for range 20 {
+		r.turn()
+		recvs := slices.DeleteFunc(r.takeLog(), func(op string) bool { return !strings.HasPrefix(op, "recv") })
+		if len(recvs) > 0 {
+			armed = append(armed, len(recvs))
+		}
+	}
+	if got := fmt.Sprint(armed); got != "[64 6]" {
 		t.Fatalf("armed %v", got)
 	}
 }
