@@ -131,14 +131,14 @@ func (l *loop) retryBy(t ring.Instant) {
 func (l *loop) retryAccepts() {
 	l.retryAt = 0
 	for _, a := range l.acceptors {
-		if a.retryAt != 0 && l.now >= a.retryAt {
-			a.retryAt = 0
-		}
-		if a.lookAt != 0 && l.now >= a.lookAt {
-			a.lookAt = 0
-			if a.arms&^l.bit != 0 {
-				l.look(a)
+		look := false
+		for _, t := range [...]*ring.Instant{&a.retryAt, &a.lookAt} {
+			if *t != 0 && l.now >= *t {
+				*t, look = 0, true
 			}
+		}
+		if look && l.threadBound && a.retryAt == 0 && !a.stopping {
+			l.look(a)
 		}
 		l.settleAccept(a)
 		l.retryBy(a.retryAt)

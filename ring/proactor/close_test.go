@@ -406,6 +406,8 @@ func TestLooksAtQueueBesideAnothersAccept(t *testing.T) {
 	if r.l.conns != 2 {
 		t.Fatal("not looked at when it was cancelled")
 	}
+	r.p.now = r.p.now.Add(lookEvery)
+	r.turn() // for the last time
 	queue.queued[listenerFD] = []int{52}
 	r.p.now = r.p.now.Add(10 * lookEvery)
 	r.turn()
