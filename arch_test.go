@@ -37,7 +37,7 @@ var arrows = map[string][]string{
 	"h2":                   {"app/field", "h2/hpack"},
 	"h2/hpack":             {},
 	"ring":                 {},
-	"ring/auto":            {"ring", "ring/epoll", "ring/iouring", "ring/netengine", "ring/takeover", "ring/uring", sysUnix},
+	"ring/auto":            {"ring", "ring/epoll", "ring/iouring", "ring/netengine", "ring/system", "ring/takeover", "ring/uring", sysUnix},
 	"ring/epoll":           {"ring", "ring/proactor", "ring/system", "ring/takeover", sysUnix},
 	"ring/iouring":         {"ring", "ring/system", sysUnix},
 	"ring/mem":             {"ring", "ring/epoll", "ring/proactor", "ring/takeover", "ring/takeover/sched"},

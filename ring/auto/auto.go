@@ -6,6 +6,7 @@ import (
 	"github.com/uringserve/uringserve/ring"
 	"github.com/uringserve/uringserve/ring/epoll"
 	"github.com/uringserve/uringserve/ring/netengine"
+	"github.com/uringserve/uringserve/ring/system"
 	"github.com/uringserve/uringserve/ring/uring"
 )
 
@@ -51,7 +52,7 @@ func (e *UnknownError) Error() string {
 
 // DefaultLoops is how many CPUs this process may use: those of its affinity,
 // but not more than its cgroup's quota, rounded up; at least 1.
-func DefaultLoops() int { return uring.CPUs() }
+func DefaultLoops() int { return system.CPUs() }
 
 // New makes an engine: the one that is named or, for Auto, the best that runs
 // here. Each engine is tried at most once, by being made. Errors are

@@ -147,7 +147,7 @@ func TestDescheduledIsExcused(t *testing.T) {
 // lateRuntime wakes its sleepers too late.
 type lateRuntime struct{ takeover.Runtime }
 
-func (r lateRuntime) Sleep(d time.Duration) { r.Runtime.Sleep(2 * d) }
+func (r lateRuntime) Sleep(d time.Duration) { r.Runtime.Sleep(2 * d) } // lateness is what is tested
 
 // TestLateTickIsExcused: a watchdog that comes late takes the loop all the
 // same, but learns nothing from it.

@@ -16,6 +16,7 @@ import (
 
 	"github.com/uringserve/uringserve/ring"
 	"github.com/uringserve/uringserve/ring/iouring"
+	"github.com/uringserve/uringserve/ring/system"
 )
 
 // echo is a protocol: what is received is sent back by a handler, which sleeps
@@ -230,8 +231,8 @@ func TestEngineCloseWithoutStart(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if e.Loops() != CPUs() {
-		t.Errorf("%d loops on %d CPUs", e.Loops(), CPUs())
+	if e.Loops() != system.CPUs() {
+		t.Errorf("%d loops on %d CPUs", e.Loops(), system.CPUs())
 	}
 	if _, err := e.Listen("tcp", "127.0.0.1:0"); err != nil {
 		t.Fatal(err)

@@ -3,7 +3,6 @@ package uring
 import (
 	"github.com/uringserve/uringserve/ring"
 	"github.com/uringserve/uringserve/ring/iouring"
-	"github.com/uringserve/uringserve/ring/system"
 	"github.com/uringserve/uringserve/ring/takeover"
 )
 
@@ -87,6 +86,3 @@ type Report struct {
 	// Features are the kernel's behaviours; empty if no ring can be made.
 	Features []iouring.Feature
 }
-
-// CPUs is system.CPUs.
-func CPUs() int { return system.CPUs() }

@@ -107,7 +107,7 @@ func containerDrains(t *testing.T, d *dockerd, allowed string) {
 	<-ran
 	s.fresh() // the request above has begun, or begins in the delay: it is served either way
 	s.signal(syscall.SIGTERM)
-	for deadline := time.Now().Add(patience); !strings.Contains(s.logged(), "shutting down"); time.Sleep(10 * time.Millisecond) {
+	for deadline := time.Now().Add(patience); !strings.Contains(s.logged(), "shutting down"); time.Sleep(10 * time.Millisecond) { // a poll: the log is written some time
 		if time.Now().After(deadline) {
 			t.Fatalf("no sign of a shutdown:\n%s", s.logged())
 		}
