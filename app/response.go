@@ -87,7 +87,8 @@ func write[T []byte | string](r *Response, p T) (int, error) {
 func (r *Response) Flush() error { return r.stream.WriteBody(r, true) }
 
 // WriteInformational sends an interim response, 102 … 199, with fields (nil
-// for none), at once; 103 Early Hints for one (RFC 8297).
+// for none), at once; 103 Early Hints for one (RFC 8297). Over HTTP/2 some may be
+// left out if many wait for the client.
 func (r *Response) WriteInformational(status int, fields *Fields) error {
 	return r.stream.WriteInformational(status, fields)
 }

@@ -368,3 +368,27 @@ func TestH2Interleaved(t *testing.T) {
 	}
 	c.wantIdle("answered")
 }
+
+// Interim responses to a client that does not read: a bounded number of them.
+func TestH2InterimUnread(t *testing.T) {
+	_, c := serveH2(t, func(_ *app.Request, w *app.Response) {
+		for range 20_000 {
+			var f app.Fields
+			f.Add("link", "</a>; rel=preload")
+			if err := w.WriteInformational(103, &f); err != nil {
+				t.Error(err)
+			}
+		}
+	})
+	k := c.server()
+	c.fakeConn.window, c.nowOK = 0, false
+	id := c.get("/")
+	c.f.idle()
+	most := k.unsent()
+	if bound := 2*k.batch() + maxInterim*200; most > bound {
+		t.Errorf("%d bytes wait, at most %d may", most, bound)
+	}
+	c.fakeConn.window = anyWindow
+	c.f.idle()
+	c.want("then it reads", id, 200, "")
+}

@@ -109,10 +109,14 @@ func (s *h2stream) respondRest() {
 	s.announce()
 }
 
-// takeHeads frames the heads that handler code has left.
+// takeHeads frames the heads that handler code has left. Interim ones wait
+// while the client does not read.
 func (s *h2stream) takeHeads() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if !s.final && s.c.unsent() >= 2*s.c.batch() {
+		return
+	}
 	for i := range s.heads {
 		h := &s.heads[i]
 		b := s.c.stage()

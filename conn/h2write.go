@@ -61,6 +61,10 @@ func (s *h2stream) appendData(resp *app.Response) (err error) {
 	return err
 }
 
+// maxInterim is how many interim responses of a stream may wait for the client.
+// Further ones are left out: they are optional (RFC 9110 §15.2).
+const maxInterim = 16
+
 // appendInterim takes an interim response. s.mu is held.
 func (s *h2stream) appendInterim(status int, fields *app.Fields) error {
 	h := h2head{status: status}
@@ -73,6 +77,9 @@ func (s *h2stream) appendInterim(status int, fields *app.Fields) error {
 	}
 	if status < 100 || status > 199 || status == 101 {
 		return &h2.ResponseError{Fault: h2.FaultStatus, Status: status}
+	}
+	if len(s.heads) >= maxInterim {
+		return nil
 	}
 	if status == 100 {
 		s.awaits100 = false
