@@ -90,7 +90,8 @@ func TestThreads(t *testing.T) {
 			if count < 2*jobs || inline == 0 || elsewhere == 0 || entered.Load() == 0 {
 				t.Errorf("%d jobs done, %d inline, %d elsewhere, entered %d times", count, inline, elsewhere, entered.Load())
 			}
-			if st := s.l.Stats(); st.Takeovers == 0 || st.HandOvers == 0 || st.Goexits == 0 || st.LeftBehind != 0 {
+			s.leftBehind(0) // a job is over a moment before its thread is back
+			if st := s.l.Stats(); st.Takeovers == 0 || st.HandOvers == 0 || st.Goexits == 0 {
 				t.Errorf("%+v", st)
 			}
 		}()
