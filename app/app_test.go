@@ -3,12 +3,12 @@ package app
 import (
 	"bytes"
 	"context"
-	"crypto/tls"
 	"errors"
 	"io"
 	"net"
 	"strings"
 	"testing"
+	"time"
 )
 
 // fakeStream plays the server.
@@ -19,16 +19,19 @@ type fakeStream struct {
 	flushes int
 	fail    error // of WriteBody, which then takes nothing
 	limit   int64
+	readBy  time.Time
+	writeBy time.Time
 }
 
 func (s *fakeStream) ReadBody(p []byte) (int, error) { return s.body.Read(p) }
-func (s *fakeStream) TLS() *tls.ConnectionState      { return nil }
 func (s *fakeStream) RequestTrailers() *Fields       { return nil }
 func (s *fakeStream) Context() context.Context       { return context.Background() }
 func (s *fakeStream) SetReadLimit(n int64) error     { s.limit = n; return nil }
-func (s *fakeStream) Addrs() (remote, local net.Addr) {
-	return &net.TCPAddr{Port: 1}, &net.TCPAddr{Port: 2}
+func (s *fakeStream) Conn() *ConnInfo {
+	return &ConnInfo{Remote: &net.TCPAddr{Port: 1}, Local: &net.TCPAddr{Port: 2}}
 }
+func (s *fakeStream) SetReadDeadline(t time.Time) error  { s.readBy = t; return nil }
+func (s *fakeStream) SetWriteDeadline(t time.Time) error { s.writeBy = t; return nil }
 
 func (s *fakeStream) WriteInformational(int, *Fields) error { return nil }
 
@@ -217,7 +220,7 @@ func TestClone(t *testing.T) {
 }
 
 func TestBodyError(t *testing.T) {
-	for fault, status := range map[BodyFault]int{BodyTooLarge: 413, BodyMalformed: 400, BodyTooSlow: 408, BodyCut: 400, BodyGone: 400} {
+	for fault, status := range map[BodyFault]int{BodyTooLarge: 413, BodyMalformed: 400, BodyTooSlow: 408, BodyCut: 400, BodyGone: 400, BodyDeadline: 408} {
 		e := &BodyError{Fault: fault}
 		if e.Status() != status || strings.Contains(e.Error(), "unknown") {
 			t.Errorf("%v: %d", e, e.Status())
@@ -252,6 +255,14 @@ func TestSettersReachTheServer(t *testing.T) {
 	}
 	if r.RemoteAddr().String() != ":1" || r.LocalAddr().String() != ":2" {
 		t.Error("addresses")
+	}
+	r.SetReadDeadline(time.Unix(1, 0))
+	w.SetWriteDeadline(time.Unix(2, 0))
+	if s.readBy != time.Unix(1, 0) || s.writeBy != time.Unix(2, 0) {
+		t.Error("deadlines")
+	}
+	if _, _, err := w.Hijack(); err != ErrNotHijackable {
+		t.Errorf("Hijack: %v", err)
 	}
 	w.Add("A", "1")
 	w.Add("A", "2")

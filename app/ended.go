@@ -2,21 +2,21 @@ package app
 
 import (
 	"context"
-	"crypto/tls"
-	"net"
+	"time"
 )
 
 // endedStream is the stream of an exchange that is over.
 type endedStream struct{}
 
-func (endedStream) ReadBody([]byte) (int, error)             { return 0, ErrEnded }
-func (endedStream) RequestTrailers() *Fields                 { return nil }
-func (endedStream) Context() context.Context                 { return endedContext }
-func (endedStream) WriteBody(*Response, bool) error          { return ErrEnded }
-func (endedStream) WriteInformational(int, *Fields) error    { return ErrEnded }
-func (endedStream) SetReadLimit(int64) error                 { return ErrEnded }
-func (endedStream) Addrs() (remote net.Addr, local net.Addr) { return nil, nil }
-func (endedStream) TLS() *tls.ConnectionState                { return nil }
+func (endedStream) ReadBody([]byte) (int, error)          { return 0, ErrEnded }
+func (endedStream) RequestTrailers() *Fields              { return nil }
+func (endedStream) Context() context.Context              { return endedContext }
+func (endedStream) WriteBody(*Response, bool) error       { return ErrEnded }
+func (endedStream) WriteInformational(int, *Fields) error { return ErrEnded }
+func (endedStream) SetReadLimit(int64) error              { return ErrEnded }
+func (endedStream) Conn() *ConnInfo                       { return &ConnInfo{} }
+func (endedStream) SetReadDeadline(time.Time) error       { return ErrEnded }
+func (endedStream) SetWriteDeadline(time.Time) error      { return ErrEnded }
 
 var endedContext = func() context.Context {
 	ctx, cancel := context.WithCancel(context.Background())

@@ -11,6 +11,9 @@ var (
 	// handler had set.
 	ErrContentLength = errors.New("app: more written than the declared Content-Length")
 
+	// ErrNotHijackable: the connection carries other requests as well.
+	ErrNotHijackable = errors.New("app: a stream of HTTP/2 cannot be hijacked")
+
 	// ErrCommitted: it is too late for that, the head of the response has
 	// gone.
 	ErrCommitted = errors.New("app: the head of the response has gone")

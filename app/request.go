@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"time"
 
 	"github.com/uringserve/uringserve/app/field"
 )
@@ -107,17 +108,23 @@ func (r *Request) Trailer() *Fields { return r.stream.RequestTrailers() }
 // negative: no limit. It fails with ErrBodyStarted after the first Read.
 func (r *Request) SetMaxBodyBytes(n int64) error { return r.stream.SetReadLimit(n) }
 
-// RemoteAddr is the client's end of the connection; nil for an unnamed Unix
-// socket. The first call on a connection may allocate.
-func (r *Request) RemoteAddr() net.Addr { a, _ := r.stream.Addrs(); return a }
+// Conn describes the connection, never nil. The first call on a connection may
+// allocate.
+func (r *Request) Conn() *ConnInfo { return r.stream.Conn() }
 
-// LocalAddr is our end of the connection.
-func (r *Request) LocalAddr() net.Addr { _, a := r.stream.Addrs(); return a }
+// RemoteAddr is Conn().Remote.
+func (r *Request) RemoteAddr() net.Addr { return r.stream.Conn().Remote }
 
-// TLS describes the TLS of the connection: version, cipher suite, the client's
-// certificates and so on; nil in cleartext. It is shared by the requests of a
-// connection: read-only, and valid until Serve returns.
-func (r *Request) TLS() *tls.ConnectionState { return r.stream.TLS() }
+// LocalAddr is Conn().Local.
+func (r *Request) LocalAddr() net.Addr { return r.stream.Conn().Local }
+
+// TLS is Conn().TLS.
+func (r *Request) TLS() *tls.ConnectionState { return r.stream.Conn().TLS }
+
+// SetReadDeadline has reads of the body fail with an error that wraps
+// os.ErrDeadlineExceeded from t on, also one that waits; zero: never. After
+// that the body cannot be read any more.
+func (r *Request) SetReadDeadline(t time.Time) error { return r.stream.SetReadDeadline(t) }
 
 // QueryValue is the value of the first parameter of that name in Query,
 // undecoded ('+' and %xx as sent), and whether it is there. A view.
@@ -168,10 +175,12 @@ const (
 	BodyCut
 	// BodyGone: the connection broke.
 	BodyGone
+	// BodyDeadline: it was not here before the read deadline (408).
+	BodyDeadline
 )
 
 var bodyFaults = [...]string{"unknown fault", "larger than the limit",
-	"malformed", "slower than the minimum rate", "ended early", "the connection is gone"}
+	"malformed", "slower than the minimum rate", "ended early", "the connection is gone", "later than the read deadline"}
 
 // BodyError says that a request body could not be read to its end.
 type BodyError struct {
@@ -194,7 +203,7 @@ func (e *BodyError) Status() int {
 	switch e.Fault {
 	case BodyTooLarge:
 		return 413
-	case BodyTooSlow:
+	case BodyTooSlow, BodyDeadline:
 		return 408
 	}
 	return 400

@@ -1,5 +1,10 @@
 package app
 
+import (
+	"net"
+	"time"
+)
+
 // StageBytes is how much body a Response holds before it is handed to the
 // connection, in bytes. A body that fits, and is not flushed, goes out with
 // its head in one piece and gets a Content-Length.
@@ -92,6 +97,33 @@ func (r *Response) Flush() error { return r.stream.WriteBody(r, true) }
 func (r *Response) WriteInformational(status int, fields *Fields) error {
 	return r.stream.WriteInformational(status, fields)
 }
+
+// SetWriteDeadline has writes and flushes fail with an error that wraps
+// os.ErrDeadlineExceeded from t on, also one that waits; zero: never. After that
+// nothing more can be written, and the response is broken off.
+func (r *Response) SetWriteDeadline(t time.Time) error { return r.stream.SetWriteDeadline(t) }
+
+// Hijack takes the connection over: HTTP on it has ended, and it is the
+// caller's, who closes it. c is a *net.TCPConn or *net.UnixConn where the
+// listener's was one, a *tls.Conn with TLS. unread is what the client has sent
+// beyond the head of this request; it is the caller's. Nothing of a response
+// may have gone; interim responses may. It blocks until the connection is free
+// of all operations. Errors: ErrNotHijackable over HTTP/2, ErrCommitted, ErrGone,
+// ErrEnded. The request's body cannot be read any more; its context is
+// cancelled when the handler has returned.
+func (r *Response) Hijack() (c net.Conn, unread []byte, err error) {
+	h, ok := r.stream.(Hijacker)
+	if !ok {
+		return nil, nil, ErrNotHijackable
+	}
+	if r.committed {
+		return nil, nil, ErrCommitted
+	}
+	return h.Hijack()
+}
+
+// Stream is the server's half of the exchange. For adapters.
+func (r *Response) Stream() Stream { return r.stream }
 
 // Staged is the body not yet handed over. For servers.
 func (r *Response) Staged() []byte { return r.staged }

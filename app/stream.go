@@ -2,8 +2,8 @@ package app
 
 import (
 	"context"
-	"crypto/tls"
 	"net"
+	"time"
 )
 
 // Stream is the server's half of one exchange; Request and Response are its
@@ -33,9 +33,18 @@ type Stream interface {
 	// ReadBody.
 	SetReadLimit(n int64) error
 
-	// Addrs are the ends of the connection.
-	Addrs() (remote, local net.Addr)
+	// Conn describes the connection, never nil.
+	Conn() *ConnInfo
 
-	// TLS describes the TLS of the connection, nil if there is none.
-	TLS() *tls.ConnectionState
+	// SetReadDeadline and SetWriteDeadline are Request's and Response's.
+	SetReadDeadline(t time.Time) error
+	SetWriteDeadline(t time.Time) error
+}
+
+// A Hijacker is a Stream whose connection can be taken over: one of HTTP/1.1.
+type Hijacker interface {
+	Stream
+
+	// Hijack is Response.Hijack.
+	Hijack() (c net.Conn, unread []byte, err error)
 }

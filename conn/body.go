@@ -35,12 +35,17 @@ func (s *exchange) bodyEnds() {
 
 // bodyFails ends the body with a fault. What comes after it has no meaning.
 func (s *exchange) bodyFails(fault app.BodyFault, err error) {
-	s.deaf = true
-	s.stopTiming()
+	s.deafen()
 	s.mu.Lock()
 	s.refuseBody(fault, err)
 	s.wakeReader()
 	s.unlock()
+}
+
+// deafen: the body was refused, so what comes of it has no meaning.
+func (s *exchange) deafen() {
+	s.deaf = true
+	s.stopTiming()
 }
 
 // refuseBody makes fault the answer to readers.

@@ -1,10 +1,6 @@
 package conn
 
 import (
-	"net"
-
-	cryptotls "crypto/tls"
-
 	"github.com/valyala/bytebufferpool"
 
 	"github.com/uringserve/uringserve/app"
@@ -21,7 +17,7 @@ type conn struct {
 
 	out *bytebufferpool.ByteBuffer // to be sent, from outPos on; nil: nothing
 
-	addrs *addrs // once asked for
+	info *app.ConnInfo // once asked for
 
 	// Wheel (wheel.go):
 	next, prev   *conn
@@ -76,12 +72,6 @@ const (
 	flagLinger                          // the end waits for the peer
 	flagNoRate                          // the peer may take its time to take output
 )
-
-// addrs are the ends of a connection, and what is between them.
-type addrs struct {
-	remote, local net.Addr
-	tls           *cryptotls.ConnectionState // nil: nothing
-}
 
 // awaitFirst begins the life of c: HeaderTimeout runs from the accept on.
 func (c *conn) awaitFirst() {
@@ -181,10 +171,19 @@ func (c *conn) resume() {
 	}
 }
 
-// ends are the ends of the connection, asked for once.
-func (c *conn) ends() *addrs {
-	if c.addrs == nil {
-		c.addrs = &addrs{remote: c.rc.RemoteAddr(), local: c.rc.LocalAddr()}
+// describe gives what is known of the connection; it is made once.
+func (c *conn) describe() *app.ConnInfo {
+	if c.info == nil {
+		c.info = c.l.srv.newInfo(c.rc)
 	}
-	return c.addrs
+	return c.info
+}
+
+// newInfo describes a connection as it was accepted.
+func (s *Server) newInfo(rc ring.Conn) *app.ConnInfo {
+	info := &app.ConnInfo{Remote: rc.RemoteAddr(), Local: rc.LocalAddr(), Listener: rc.Listener()}
+	if s.connContext != nil {
+		info.Context = s.connContext(info)
+	}
+	return info
 }

@@ -8,6 +8,13 @@ import (
 
 // Context is app.Stream's.
 func (s *exchange) Context() context.Context {
+	var parent context.Context
+	if s.l.srv.connContext != nil {
+		parent = s.Conn().Context
+	}
+	if parent == nil {
+		parent = context.Background()
+	}
 	s.use()
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -15,7 +22,7 @@ func (s *exchange) Context() context.Context {
 		if !s.live.Load() {
 			return endedContext
 		}
-		s.ctx, s.cancelCtx = context.WithCancelCause(context.Background())
+		s.ctx, s.cancelCtx = context.WithCancelCause(parent)
 		if s.cancelled != nil {
 			s.cancelCtx(s.cancelled)
 		}

@@ -51,8 +51,9 @@ type exchange struct {
 	panicked any                        // what the handler panicked with
 	stack    []byte                     // where
 
-	mu sync.Mutex
-	shared
+	mu        sync.Mutex
+	shared              // guarded by mu
+	deadlines deadlines // guarded by mu
 }
 
 // shared is what handler code and the loop both touch, guarded by exchange.mu.
@@ -84,10 +85,11 @@ type shared struct {
 	writing  bool  // the handler is blocked, or about to
 	writable ring.Waiter
 
-	ends *addrs
-	asks []ring.Waiter // for ends
+	info *app.ConnInfo
+	asks []ring.Waiter // for info
 	want want
 
+	late     bool           // the write deadline is over
 	wakes    [2]ring.Waiter // to be woken by unlock
 	answered []ring.Waiter  // those, too
 }
@@ -129,7 +131,8 @@ const (
 	wantBody  want = 1 << iota // it waits for its body
 	wantRoom                   // it has read: receiving may go on
 	wantLimit                  // the body's limit has changed
-	wantEnds                   // addresses
+	wantInfo                   // it asks for the description of the connection
+	wantDeaf                   // the body is refused
 )
 
 // must is for transitions that are legal as long as this package is right.
@@ -228,6 +231,7 @@ func (s *exchange) end() {
 	s.mu.Lock()
 	cancel := s.cancelCtx
 	s.ctx, s.cancelCtx = nil, nil
+	s.deadlines.stop()
 	s.wakeAll()
 	s.unlock()
 	if cancel != nil {

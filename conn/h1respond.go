@@ -224,6 +224,9 @@ func (s *h1stream) serve() {
 		}
 		s.mu.Unlock()
 	}
+	if w&wantDeaf != 0 {
+		s.deafen()
+	}
 	if w&wantLimit != 0 {
 		s.limitRaised()
 	}
@@ -233,8 +236,8 @@ func (s *h1stream) serve() {
 	if w&(wantRoom|wantBody) != 0 && !s.tooLarge() {
 		s.c.resumeIfRoom()
 	}
-	if w&wantEnds != 0 {
-		s.tellEnds(s.c.ends())
+	if w&wantInfo != 0 {
+		s.tellInfo(s.c.describe())
 	}
 }
 

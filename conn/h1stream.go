@@ -53,7 +53,7 @@ func (s *h1stream) startExchange() {
 	s.must(s.x.ReadHead(h.Length != 0, h.KeepAlive))
 	s.fillRequest()
 	s.req.Listener = s.c.listener()
-	s.ends = s.c.addrs
+	s.info = s.c.info
 	s.pipelined = s.c.unparsed() > 0
 }
 
@@ -118,6 +118,10 @@ func (s *h1stream) Done(o ring.Outcome) ring.Task {
 	case o == ring.Exited:
 		l.n.exits.Add(1)
 		c.abort(app.ErrAbort)
+		return nil
+	case s.isLate():
+		s.logFailure()
+		c.abort(errWriteLate)
 		return nil
 	case s.panicked != nil:
 		s.logFailure()

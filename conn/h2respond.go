@@ -237,8 +237,11 @@ func (s *h2stream) serve() {
 			s.c.x.Consumed(s.id, read)
 		}
 	}
-	if w&wantEnds != 0 {
-		s.tellEnds(s.c.ends())
+	if w&wantDeaf != 0 {
+		s.deafen()
+	}
+	if w&wantInfo != 0 {
+		s.tellInfo(s.c.describe())
 	}
 	s.takeHeads()
 	s.takeSink()

@@ -105,7 +105,7 @@ func (s *h2stream) startExchange(end bool) error {
 	r.Proto, r.Major, r.Minor = "HTTP/2.0", 2, 0
 	r.Header, r.ContentLength = h.Fields, h.Length
 	r.Listener = s.c.listener()
-	s.ends = s.c.addrs
+	s.info = s.c.info
 	s.bodyRead, s.ended, s.deaf = end, end, false
 	if !end {
 		s.use()
@@ -217,6 +217,8 @@ func (s *h2stream) Done(o ring.Outcome) ring.Task {
 		s.over()
 	case o == ring.Exited:
 		l.n.exits.Add(1)
+		s.reset()
+	case s.isLate():
 		s.reset()
 	case s.panicked != nil && (s.resp.Committed() || s.panicked == any(app.ErrAbort)):
 		s.reset()

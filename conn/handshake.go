@@ -7,6 +7,7 @@ import (
 
 	cryptotls "crypto/tls"
 
+	"github.com/uringserve/uringserve/app"
 	"github.com/uringserve/uringserve/ring"
 	"github.com/uringserve/uringserve/tls"
 )
@@ -81,11 +82,11 @@ func (s *secure) establish() {
 	s.state = secureOpen
 	c.l.n.secured.Add(1)
 	made := &struct {
-		addrs
+		info  app.ConnInfo
 		state cryptotls.ConnectionState
-	}{addrs: *c.addrs, state: s.tc.State()}
-	made.addrs.tls = &made.state
-	c.addrs = &made.addrs
+	}{info: *c.info, state: s.tc.State()}
+	made.info.TLS = &made.state
+	c.info = &made.info
 	c.stopTimer()
 	if !s.speak(made.state.NegotiatedProtocol) {
 		return

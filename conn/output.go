@@ -69,7 +69,7 @@ const recordsRoom = 1 << 10
 
 // maxSend is how much output goes in one Send, so that the engine has one, too.
 func (c *conn) maxSend() int {
-	if c.addrs != nil && c.addrs.tls != nil {
+	if c.info != nil && c.info.TLS != nil {
 		return ring.MaxSend - recordsRoom
 	}
 	return ring.MaxSend

@@ -16,10 +16,10 @@ func (s *exchange) takeWants() want {
 	return w
 }
 
-// tellEnds answers those who asked for the ends of the connection.
-func (s *exchange) tellEnds(ends *addrs) {
+// tellInfo answers those who asked for the description of the connection.
+func (s *exchange) tellInfo(info *app.ConnInfo) {
 	s.mu.Lock()
-	s.ends = ends
+	s.info = info
 	s.wakeAsks()
 	s.unlock()
 }

@@ -6,8 +6,6 @@ import (
 
 	"github.com/valyala/bytebufferpool"
 
-	cryptotls "crypto/tls"
-
 	"github.com/uringserve/uringserve/app"
 	"github.com/uringserve/uringserve/ring"
 	"github.com/uringserve/uringserve/tls"
@@ -88,8 +86,8 @@ func newSecure(rc ring.Conn, l *loop, e *Endpoint) *secure {
 	c, s := &both.conn, &both.secure
 	c.rc, s.c = s, c
 	c.p = (*handshaking)(s)
-	c.addrs = &addrs{remote: rc.RemoteAddr(), local: rc.LocalAddr()}
-	s.tc = l.srv.handshaker.Accept(e.TLS, tls.Peer{Remote: c.addrs.remote, Local: c.addrs.local}, s.post)
+	c.info = l.srv.newInfo(rc)
+	s.tc = l.srv.handshaker.Accept(e.TLS, tls.Peer{Remote: c.info.Remote, Local: c.info.Local}, s.post)
 	return s
 }
 
@@ -261,14 +259,4 @@ func (s *secure) Closed() {
 	s.tc.Release()
 	putIfHeld(&s.out)
 	s.c.Closed()
-}
-
-// TLS is app.Stream's.
-func (s *exchange) TLS() *cryptotls.ConnectionState {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if !s.live.Load() || s.ends == nil {
-		return nil
-	}
-	return s.ends.tls
 }

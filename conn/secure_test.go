@@ -41,7 +41,7 @@ func TestSecureRequests(t *testing.T) {
 func TestSecureIsSmall(t *testing.T) {
 	const budget = 480 // bytes
 	size := reflect.TypeFor[conn]().Size() + reflect.TypeFor[h1conn]().Size() +
-		reflect.TypeFor[secure]().Size() + reflect.TypeFor[addrs]().Size()
+		reflect.TypeFor[secure]().Size() + reflect.TypeFor[app.ConnInfo]().Size()
 	if size > budget {
 		t.Errorf("%d bytes, budget %d", size, budget)
 	}

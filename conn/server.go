@@ -18,6 +18,11 @@ type Config struct {
 	// Handler answers the requests.
 	Handler app.Handler
 
+	// ConnContext gives the context of a connection, ConnInfo.Context, from
+	// what is known when it was accepted; nil: there is none. It is called on
+	// the loop, once per connection, and must not block.
+	ConnContext func(*app.ConnInfo) context.Context
+
 	// Limits bound each connection. Start from DefaultLimits; the zero value
 	// stands for it.
 	Limits Limits
@@ -42,8 +47,11 @@ type Server struct {
 	handler app.Handler
 	options app.Optioned // handler, if it has Options
 	limits  Limits
-	h2      *h2.Config
-	log     *slog.Logger
+
+	connContext func(*app.ConnInfo) context.Context // may be nil
+
+	h2  *h2.Config
+	log *slog.Logger
 
 	handshaker *tls.Handshaker
 	endpoints  [Engines]atomic.Pointer[[]Endpoint] // by listener
@@ -73,7 +81,7 @@ func New(cfg Config) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Server{handler: cfg.Handler, limits: cfg.Limits, log: cfg.Log, handshaker: handshaker}
+	s := &Server{handler: cfg.Handler, limits: cfg.Limits, log: cfg.Log, handshaker: handshaker, connContext: cfg.ConnContext}
 	s.h2, _ = cfg.Limits.h2config() // it was validated
 	s.options, _ = cfg.Handler.(app.Optioned)
 	return s, nil

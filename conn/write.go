@@ -1,8 +1,6 @@
 package conn
 
 import (
-	"net"
-
 	"github.com/valyala/bytebufferpool"
 
 	"github.com/uringserve/uringserve/app"
@@ -23,9 +21,9 @@ func (s *exchange) WriteBody(resp *app.Response, flush bool) error {
 	}
 	s.use()
 	s.mu.Lock()
-	if s.gone != nil {
+	if err := s.unwritable(); err != nil {
 		s.mu.Unlock()
-		return s.gone
+		return err
 	}
 	err := s.p.commit(resp)
 	if err == nil {
@@ -70,10 +68,9 @@ func (s *exchange) WriteInformational(status int, fields *app.Fields) error {
 	}
 	s.use()
 	s.mu.Lock()
-	var err error
+	err := s.unwritable()
 	switch {
-	case s.gone != nil:
-		err = s.gone
+	case err != nil:
 	case s.p.begun():
 		err = app.ErrCommitted
 	default:
@@ -90,9 +87,9 @@ func (s *exchange) WriteInformational(status int, fields *app.Fields) error {
 func (s *exchange) push(flush bool) error {
 	for {
 		s.mu.Lock()
-		if s.gone != nil {
+		if err := s.unwritable(); err != nil {
 			s.mu.Unlock()
-			return s.gone
+			return err
 		}
 		if !s.live.Load() {
 			s.mu.Unlock()
@@ -185,23 +182,23 @@ func (s *exchange) awaitsSent() bool {
 	return s.writing || s.sink != nil && len(s.sink.B) > 0
 }
 
-// Addrs is app.Stream's.
-func (s *exchange) Addrs() (remote, local net.Addr) {
-	s.use()
+// Conn is app.Stream's.
+func (s *exchange) Conn() *app.ConnInfo {
 	s.mu.Lock()
-	if s.ends == nil && s.gone == nil && s.live.Load() {
+	if s.info == nil && s.gone == nil && s.live.Load() {
+		s.use()
 		waiter := s.l.rl.NewWaiter()
 		s.asks = append(s.asks, waiter)
 		s.mu.Unlock()
-		s.ask(wantEnds)
+		s.ask(wantInfo)
 		waiter.Wait()
 		s.mu.Lock()
 	}
 	defer s.mu.Unlock()
-	if s.ends == nil {
-		return nil, nil
+	if s.info == nil {
+		return &app.ConnInfo{}
 	}
-	return s.ends.remote, s.ends.local
+	return s.info
 }
 
 // OnLoop and PostNode make an exchange a ring.Posted.
