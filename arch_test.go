@@ -57,7 +57,7 @@ var arrows = map[string][]string{
 var (
 	sansIO    = []string{"app", "app/field", "h1", "h2"}
 	forbidden = map[string][]string{
-		"app":       {"net/http", "os", "sync", "time", "syscall"},
+		"app":       {"net/http", "os", "sync", "syscall"},
 		"app/field": {"net", "os", "sync", "time", "syscall"},
 		"h1":        {"net", "os", "sync", "time", "syscall", "net/http"},
 		"h2":        {"net", "os", "sync", "time", "syscall", "net/http"},

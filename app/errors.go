@@ -11,6 +11,10 @@ var (
 	// handler had set.
 	ErrContentLength = errors.New("app: more written than the declared Content-Length")
 
+	// ErrDeadline: the deadline that the handler had set is over. It has
+	// Timeout() true, as a net.Error.
+	ErrDeadline error = deadlineError{}
+
 	// ErrNotHijackable: the connection carries other requests as well.
 	ErrNotHijackable = errors.New("app: a stream of HTTP/2 cannot be hijacked")
 
@@ -22,3 +26,8 @@ var (
 // ErrAbort is what a handler panics with to break its response off: the client
 // sees that it is not whole, and nothing is logged.
 var ErrAbort = errors.New("app: handler aborted")
+
+type deadlineError struct{}
+
+func (deadlineError) Error() string { return "app: the deadline is over" }
+func (deadlineError) Timeout() bool { return true }

@@ -122,8 +122,8 @@ func (r *Request) LocalAddr() net.Addr { return r.stream.Conn().Local }
 func (r *Request) TLS() *tls.ConnectionState { return r.stream.Conn().TLS }
 
 // SetReadDeadline has reads of the body fail with an error that wraps
-// os.ErrDeadlineExceeded from t on, also one that waits; zero: never. After
-// that the body cannot be read any more.
+// ErrDeadline from t on, also one that waits; zero: never. After that the body
+// cannot be read any more. It is noticed some milliseconds late.
 func (r *Request) SetReadDeadline(t time.Time) error { return r.stream.SetReadDeadline(t) }
 
 // QueryValue is the value of the first parameter of that name in Query,

@@ -98,9 +98,9 @@ func (r *Response) WriteInformational(status int, fields *Fields) error {
 	return r.stream.WriteInformational(status, fields)
 }
 
-// SetWriteDeadline has writes and flushes fail with an error that wraps
-// os.ErrDeadlineExceeded from t on, also one that waits; zero: never. After that
-// nothing more can be written, and the response is broken off.
+// SetWriteDeadline has writes and flushes fail with ErrDeadline from t on, also
+// one that waits; zero: never. After that nothing more can be written, and the
+// response is broken off. It is noticed some milliseconds late.
 func (r *Response) SetWriteDeadline(t time.Time) error { return r.stream.SetWriteDeadline(t) }
 
 // Hijack takes the connection over: HTTP on it has ended, and it is the

@@ -35,17 +35,12 @@ func (s *exchange) bodyEnds() {
 
 // bodyFails ends the body with a fault. What comes after it has no meaning.
 func (s *exchange) bodyFails(fault app.BodyFault, err error) {
-	s.deafen()
+	s.deaf = true
+	s.stopTiming()
 	s.mu.Lock()
 	s.refuseBody(fault, err)
 	s.wakeReader()
 	s.unlock()
-}
-
-// deafen: the body was refused, so what comes of it has no meaning.
-func (s *exchange) deafen() {
-	s.deaf = true
-	s.stopTiming()
 }
 
 // refuseBody makes fault the answer to readers.

@@ -1,106 +1,147 @@
 package conn
 
 import (
-	"fmt"
-	"os"
 	"time"
 
 	"github.com/uringserve/uringserve/app"
+	"github.com/uringserve/uringserve/ring"
 )
 
-// Deadlines are few, and the handler's: they run on timers of their own, whose
-// only act is to mark the exchange, as any handler code may.
+// Deadlines are the handler's, and few. The loop looks at all that there are
+// when the next is due, at most once in deadlineGrain.
 
-// deadlines are those of an exchange.
-type deadlines struct {
-	read, write deadline
-}
-
-// A deadline is a point in time from which on something fails.
-type deadline struct {
-	timer *time.Timer // nil: none
-	set   uint64      // how often it was set: a timer that comes late is another's
-}
-
-var (
-	errReadLate  = fmt.Errorf("the read deadline is over: %w", os.ErrDeadlineExceeded)
-	errWriteLate = fmt.Errorf("the write deadline is over: %w", os.ErrDeadlineExceeded)
-)
+// deadlineGrain is how late a deadline may be noticed.
+const deadlineGrain = 5 * time.Millisecond
 
 // SetReadDeadline is app.Stream's.
-func (s *exchange) SetReadDeadline(t time.Time) error {
-	return s.setDeadline(&s.deadlines.read, t, s.readLate)
-}
+func (s *exchange) SetReadDeadline(t time.Time) error { return s.setDeadline(&s.readBy, t) }
 
 // SetWriteDeadline is app.Stream's.
-func (s *exchange) SetWriteDeadline(t time.Time) error {
-	return s.setDeadline(&s.deadlines.write, t, s.writeLate)
-}
+func (s *exchange) SetWriteDeadline(t time.Time) error { return s.setDeadline(&s.writeBy, t) }
 
-func (s *exchange) setDeadline(d *deadline, t time.Time, over func()) error {
-	s.use()
-	s.mu.Lock()
-	defer s.mu.Unlock()
+func (s *exchange) setDeadline(d *time.Time, t time.Time) error {
 	if !s.live.Load() {
 		return app.ErrEnded
 	}
-	d.stop()
-	if t.IsZero() {
-		return nil
-	}
-	set := d.set
-	d.timer = time.AfterFunc(time.Until(t), func() {
-		s.mu.Lock()
-		if d.set != set {
-			s.mu.Unlock()
-			return
-		}
-		over()
-		s.unlock()
-		s.post()
-	})
+	s.use()
+	s.mu.Lock()
+	*d = t
+	s.mu.Unlock()
+	s.ask(wantDeadline)
 	return nil
 }
 
-// stop ends d. The exchange's mu is held, as in those that follow.
-func (d *deadline) stop() {
-	d.set++
-	if d.timer != nil {
-		d.timer.Stop()
-		d.timer = nil
-	}
+// timed is what the loop knows of an exchange's deadlines. On loop.
+type timed struct {
+	read, write ring.Instant // 0: none
+	index       int          // in loop.timed, from 1 on; 0: not there
 }
 
-func (d *deadlines) stop() {
-	d.read.stop()
-	d.write.stop()
-}
-
-// readLate fails reads of what has not come.
-func (s *exchange) readLate() {
-	if s.ended || s.bodyErr != nil {
+// armDeadlines takes over what the handler has set. On loop, as all that
+// follows.
+func (s *exchange) armDeadlines() {
+	s.mu.Lock()
+	read, write := s.readBy, s.writeBy
+	s.mu.Unlock()
+	s.timed.read, s.timed.write = s.l.instant(read), s.l.instant(write)
+	s.checkDeadlines(s.l.rl.Now())
+	if s.timed.next() == 0 {
+		s.l.untime(s)
 		return
 	}
-	s.refuseBody(app.BodyDeadline, errReadLate)
-	s.want |= wantDeaf
-	s.wakeReader()
+	s.l.time(s)
 }
 
-// writeLate fails writes; Done breaks the response off.
-func (s *exchange) writeLate() {
-	s.late = true
-	s.wakeWriter()
+// instant is t on the loop's clock; zero stays zero.
+func (l *loop) instant(t time.Time) ring.Instant {
+	if t.IsZero() {
+		return 0
+	}
+	return max(1, l.rl.Now().Add(t.Sub(l.rl.Wall())))
 }
 
-// unwritable is why nothing can be written; nil: it can.
+// next is when the first is due, 0: never.
+func (t *timed) next() ring.Instant {
+	if t.read == 0 || t.write != 0 && t.write < t.read {
+		return t.write
+	}
+	return t.read
+}
+
+// checkDeadlines does what is due.
+func (s *exchange) checkDeadlines(now ring.Instant) {
+	if t := &s.timed; t.read != 0 && t.read <= now {
+		t.read = 0
+		if !s.bodyRead && !s.deaf {
+			s.bodyFails(app.BodyDeadline, app.ErrDeadline)
+		}
+	}
+	if t := &s.timed; t.write != 0 && t.write <= now {
+		t.write = 0
+		s.mu.Lock()
+		s.late = true
+		s.wakeWriter()
+		s.unlock()
+	}
+}
+
+// time has lookDeadlines look at s.
+func (l *loop) time(s *exchange) {
+	if s.timed.index == 0 {
+		l.timed = append(l.timed, s)
+		s.timed.index = len(l.timed)
+	}
+	if next := s.timed.next(); l.timedAt == 0 || next < l.timedAt {
+		l.timedAt = next
+	}
+}
+
+// untime ends that.
+func (l *loop) untime(s *exchange) {
+	if s.timed.index == 0 {
+		return
+	}
+	last := len(l.timed)
+	l.timed[s.timed.index-1] = l.timed[last-1]
+	l.timed[s.timed.index-1].timed.index = s.timed.index
+	l.timed[last-1] = nil
+	l.timed = l.timed[:last-1]
+	s.timed = timed{}
+	if len(l.timed) == 0 {
+		l.timedAt = 0
+	}
+}
+
+// lookDeadlines does what is due of all.
+func (l *loop) lookDeadlines(now ring.Instant) {
+	if l.timedAt == 0 || now < l.timedAt {
+		return
+	}
+	var first ring.Instant
+	for i := len(l.timed) - 1; i >= 0; i-- {
+		s := l.timed[i]
+		s.checkDeadlines(now)
+		next := s.timed.next()
+		if next == 0 {
+			l.untime(s)
+		} else if first == 0 || next < first {
+			first = next
+		}
+	}
+	if l.timedAt = first; first != 0 {
+		l.timedAt = max(first, now.Add(deadlineGrain))
+	}
+}
+
+// unwritable is why nothing can be written; nil: it can. s.mu is held.
 func (s *exchange) unwritable() error {
 	if s.gone == nil && s.late {
-		return errWriteLate
+		return app.ErrDeadline
 	}
 	return s.gone
 }
 
-// isLate reports whether the write deadline is over. On loop.
+// isLate reports whether the write deadline is over: the response is broken off.
 func (s *exchange) isLate() bool {
 	if !s.used.Load() {
 		return false

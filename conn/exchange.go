@@ -37,6 +37,7 @@ type exchange struct {
 	since    ring.Instant //
 	waited   time.Duration
 	rated    int64 // bytes of body that came
+	timed    timed
 
 	// Written on loop before the handler runs; the handler's from then on:
 	req  app.Request
@@ -51,9 +52,8 @@ type exchange struct {
 	panicked any                        // what the handler panicked with
 	stack    []byte                     // where
 
-	mu        sync.Mutex
-	shared              // guarded by mu
-	deadlines deadlines // guarded by mu
+	mu sync.Mutex
+	shared
 }
 
 // shared is what handler code and the loop both touch, guarded by exchange.mu.
@@ -90,6 +90,8 @@ type shared struct {
 	want want
 
 	late     bool           // the write deadline is over
+	readBy   time.Time      // deadlines, zero: none
+	writeBy  time.Time      //
 	wakes    [2]ring.Waiter // to be woken by unlock
 	answered []ring.Waiter  // those, too
 }
@@ -128,11 +130,11 @@ type exchanger interface {
 type want uint8
 
 const (
-	wantBody  want = 1 << iota // it waits for its body
-	wantRoom                   // it has read: receiving may go on
-	wantLimit                  // the body's limit has changed
-	wantInfo                   // it asks for the description of the connection
-	wantDeaf                   // the body is refused
+	wantBody     want = 1 << iota // it waits for its body
+	wantRoom                      // it has read: receiving may go on
+	wantLimit                     // the body's limit has changed
+	wantInfo                      // it asks for the description of the connection
+	wantDeadline                  // it has set a deadline
 )
 
 // must is for transitions that are legal as long as this package is right.
@@ -228,10 +230,10 @@ func (s *exchange) end() {
 	if !s.used.Load() {
 		return
 	}
+	s.l.untime(s)
 	s.mu.Lock()
 	cancel := s.cancelCtx
 	s.ctx, s.cancelCtx = nil, nil
-	s.deadlines.stop()
 	s.wakeAll()
 	s.unlock()
 	if cancel != nil {

@@ -224,8 +224,8 @@ func (s *h1stream) serve() {
 		}
 		s.mu.Unlock()
 	}
-	if w&wantDeaf != 0 {
-		s.deafen()
+	if w&wantDeadline != 0 {
+		s.armDeadlines()
 	}
 	if w&wantLimit != 0 {
 		s.limitRaised()

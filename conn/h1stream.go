@@ -121,7 +121,7 @@ func (s *h1stream) Done(o ring.Outcome) ring.Task {
 		return nil
 	case s.isLate():
 		s.logFailure()
-		c.abort(errWriteLate)
+		c.abort(app.ErrDeadline)
 		return nil
 	case s.panicked != nil:
 		s.logFailure()

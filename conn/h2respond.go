@@ -237,8 +237,8 @@ func (s *h2stream) serve() {
 			s.c.x.Consumed(s.id, read)
 		}
 	}
-	if w&wantDeaf != 0 {
-		s.deafen()
+	if w&wantDeadline != 0 {
+		s.armDeadlines()
 	}
 	if w&wantInfo != 0 {
 		s.tellInfo(s.c.describe())

@@ -20,6 +20,8 @@ type loop struct {
 	conns   []*conn // all that are not closed; conn.index is the place in it
 	watched []*conn // those that had a send outstanding at some time this second
 	watchAt ring.Instant
+	timed   []*exchange  // those with deadlines
+	timedAt ring.Instant // when to look at them; 0: never
 
 	free         []*h1stream // for further requests
 	freeH2       []*h2stream
@@ -117,6 +119,7 @@ func (l *loop) Tick(now ring.Instant) (next ring.Instant) {
 	l.publish()
 	l.sendHeld()
 	l.watch(now)
+	l.lookDeadlines(now)
 	l.wheel.advance(now, (*conn).expire)
 	if len(l.conns) == 0 {
 		l.shrink()
@@ -124,6 +127,9 @@ func (l *loop) Tick(now ring.Instant) (next ring.Instant) {
 	next = l.wheel.next()
 	if len(l.watched) > 0 && (next == 0 || l.watchAt < next) {
 		next = l.watchAt
+	}
+	if l.timedAt != 0 && (next == 0 || l.timedAt < next) {
+		next = l.timedAt
 	}
 	return next
 }
@@ -163,6 +169,9 @@ func (l *loop) shrink() {
 	l.free = l.free[:0]
 	l.freeH2 = nil
 	l.conns, l.watched, l.held = nil, nil, nil
+	if len(l.timed) == 0 { // handlers may outlive their connections
+		l.timed = nil
+	}
 	l.tls.shrink()
 }
 
