@@ -33,6 +33,9 @@ type Options struct {
 	Protocols []string
 
 	// MinVersion is the least version. Default and least TLS 1.2 (RFC 8996).
+	//
+	// With TLS 1.2 there are forward secret suites of authenticated encryption
+	// only, as with 1.3: no CBC (Lucky 13; RFC 9113 Appendix A).
 	MinVersion uint16
 
 	ClientAuth ClientAuth
@@ -52,6 +55,17 @@ type Options struct {
 	FixedRecords bool
 }
 
+// suites12 are those of TLS 1.2; those of 1.3 are all good, and not a choice. Of
+// these crypto/tls chooses by what both sides compute fast.
+var suites12 = []uint16{
+	cryptotls.TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256,
+	cryptotls.TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256,
+	cryptotls.TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384,
+	cryptotls.TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384,
+	cryptotls.TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256,
+	cryptotls.TLS_ECDHE_RSA_WITH_CHACHA20_POLY1305_SHA256,
+}
+
 // Config is what Handshaker.Accept takes. It must not be changed, and can serve
 // any number of connections. *OptionError for an option out of range.
 func (o *Options) Config() (*cryptotls.Config, error) {
@@ -62,6 +76,7 @@ func (o *Options) Config() (*cryptotls.Config, error) {
 		GetCertificate:              o.GetCertificate,
 		NextProtos:                  []string{"h2", "http/1.1"},
 		MinVersion:                  max(o.MinVersion, cryptotls.VersionTLS12),
+		CipherSuites:                slices.Clone(suites12),
 		DynamicRecordSizingDisabled: o.FixedRecords,
 	}
 	if o.Protocols != nil {
