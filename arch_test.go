@@ -20,6 +20,7 @@ const module = "github.com/uringserve/uringserve"
 const (
 	sysUnix    = "golang.org/x/sys/unix"
 	byteBuffer = "github.com/valyala/bytebufferpool"
+	compress   = "github.com/klauspost/compress"
 	fsNotify   = "github.com/fsnotify/fsnotify"
 )
 
@@ -34,6 +35,7 @@ var arrows = map[string][]string{
 	"conn":                 {"app", "app/field", "h1", "h2", "ring", "tls", byteBuffer},
 	"conn/stress":          {},
 	"h1":                   {"app/field"},
+	"h1/ws":                {compress + "/flate"},
 	"h2":                   {"app/field", "h2/hpack"},
 	"h2/hpack":             {},
 	"ring":                 {},
@@ -55,11 +57,12 @@ var arrows = map[string][]string{
 // sansIO are the packages that neither open a socket, nor start a goroutine,
 // nor read a clock; of these imports they have none.
 var (
-	sansIO    = []string{"app", "app/field", "h1", "h2"}
+	sansIO    = []string{"app", "app/field", "h1", "h1/ws", "h2"}
 	forbidden = map[string][]string{
 		"app":       {"net/http", "os", "sync", "syscall"},
 		"app/field": {"net", "os", "sync", "time", "syscall"},
 		"h1":        {"net", "os", "sync", "time", "syscall", "net/http"},
+		"h1/ws":     {"net", "os", "time", "syscall", "net/http"},
 		"h2":        {"net", "os", "sync", "time", "syscall", "net/http"},
 		"conn":      {"os", "syscall", "net/http", "runtime"},
 		"ring":      {"os", "syscall"},
@@ -67,7 +70,7 @@ var (
 	}
 	// clockless packages are told the time: a clock of their own would escape
 	// tests that fake it.
-	clockless = []string{"app", "app/field", "h1", "h2", "conn", "ring", "ring/proactor", "ring/mem"}
+	clockless = []string{"app", "app/field", "h1", "h1/ws", "h2", "conn", "ring", "ring/proactor", "ring/mem"}
 )
 
 // listed is what `go list -json` tells of a package.
@@ -288,7 +291,7 @@ func TestDependencies(t *testing.T) {
 	if err != nil {
 		t.Fatalf("go list: %v", err)
 	}
-	allowed := []string{module, "golang.org/x/sys", byteBuffer, fsNotify}
+	allowed := []string{module, "golang.org/x/sys", byteBuffer, compress, fsNotify}
 	for line := range strings.Lines(string(out)) {
 		if name := strings.Fields(line)[0]; !slices.Contains(allowed, name) {
 			t.Errorf("the core module depends on %s", name)

@@ -1,0 +1,6 @@
+//go:build !invariants
+
+package ws
+
+// invariants is off in builds that ship: what it guards is compiled out.
+const invariants = false
