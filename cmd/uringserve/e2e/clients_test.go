@@ -196,9 +196,7 @@ func TestE2ERequestShowsItself(t *testing.T) {
 // A page for a person, in a browser.
 func TestE2EBrowser(t *testing.T) {
 	s := start(t)
-	out := run(t, "chromium", "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
-		"--disable-background-networking", "--disable-component-update", "--disable-sync",
-		"--user-data-dir="+t.TempDir(), "--virtual-time-budget=2000", "--dump-dom", s.url+"/")
+	out := chromium(t, s.url+"/", "--virtual-time-budget=2000")
 	for _, want := range []string{"uringserve", s.engine, "HTTP/1.1", "/plaintext"} {
 		if !strings.Contains(out, want) {
 			t.Errorf("the page does not say %q:\n%s", want, out)
