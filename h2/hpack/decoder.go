@@ -7,7 +7,14 @@ type Field struct {
 	// Sensitive: the sender asks that no intermediary ever indexes it (RFC
 	// 7541 §6.2.3). Who passes it on must mark it again.
 	Sensitive bool
+	// Tag is where a Decoder has it from: StaticTag and the index in the static
+	// table, or what SetTag said of the entry of the dynamic table, or 0. Who has
+	// judged an entry need not judge it again.
+	Tag uint8
 }
+
+// StaticTag marks Tags of the static table.
+const StaticTag = 0x80
 
 // A Decoder turns the header blocks of one direction of one connection into
 // fields. It must see every block, in the order of arrival.
@@ -38,6 +45,7 @@ type Decoder struct {
 	count   int // fields
 	section int // octets, RFC 9113 §6.5.2
 	excess  Excess
+	last    uint32 // 1 + slot of the entry that the last field is in; 0: none
 }
 
 type decoderState uint8
@@ -125,8 +133,18 @@ func (d *Decoder) Begin(block []byte, s *Scratch) {
 // that exceeds a limit is not returned, nor any after it; the rest of the
 // block is then read within this call.
 func (d *Decoder) Next() (Field, bool) {
-	if d.scratch != nil {
+	if d.scratch != nil && d.scratch.used > 0 {
 		d.scratch.reset()
+	}
+	d.last = 0
+	if d.pos < len(d.block) {
+		// What most fields are, on a short way: an index below the prefix's 127.
+		if c := d.block[d.pos]; c > 0x80 && c < 0xff && (d.state == stateFields || d.leaveUpdates()) {
+			if f, ok := d.entry(uint32(c & 0x7f)); ok && d.admit(len(f.Name), len(f.Value)) {
+				d.pos++
+				return f, true
+			}
+		}
 	}
 	for d.pos < len(d.block) && d.err == nil {
 		if f, ok := d.step(); ok {
@@ -217,26 +235,42 @@ func (d *Decoder) indexed() (f Field, ok bool) {
 	if !ok {
 		return f, false
 	}
-	f.Name, f.Value, ok = d.lookup(i)
-	if !ok {
+	if f, ok = d.entry(i); !ok {
 		return f, d.fail(BadIndex, at)
 	}
 	return f, d.admit(len(f.Name), len(f.Value))
 }
 
-// lookup is the field at an index of both tables (RFC 7541 §2.3.3).
-func (d *Decoder) lookup(i uint32) (name, value []byte, ok bool) {
+// entry is the field at an index of both tables (RFC 7541 §2.3.3).
+func (d *Decoder) entry(i uint32) (f Field, ok bool) {
 	switch {
 	case i == 0: // §6.1: index 0 MUST be treated as a decoding error
-		return nil, nil, false
+		return f, false
 	case i <= staticLen:
-		f := &static[i]
-		return f.name, f.value, true
+		s := &static[i]
+		return Field{Name: s.name, Value: s.value, Tag: StaticTag | uint8(i)}, true
 	case i-staticLen <= d.table.count:
-		name, value = d.table.get(i - staticLen - 1)
-		return name, value, true
+		id := d.table.added - (i - staticLen)
+		slot := d.table.slot(id)
+		d.last = slot + 1
+		f.Name, f.Value = d.table.at(id)
+		f.Tag = d.table.entries[slot].tag()
+		return f, true
 	}
-	return nil, nil, false // §2.3.3: nor are indices above both tables valid
+	return f, false // §2.3.3: nor are indices above both tables valid
+}
+
+// SetTag has the entry of the dynamic table that the field is in which Next
+// returned last hand out tag, from 0 to 127, whenever it is referred to as a
+// whole. Without effect if it is in none. It is called before anything else is.
+func (d *Decoder) SetTag(tag uint8) {
+	if tag >= StaticTag {
+		panic("BUG: a tag that is the static table's")
+	}
+	if d.last > 0 {
+		e := &d.table.entries[d.last-1]
+		e.name = e.name&(1<<tagShift-1) | uint32(tag)<<tagShift
+	}
 }
 
 // literal reads a literal field with an n-bit index of its name, 6 if it is to
@@ -250,9 +284,9 @@ func (d *Decoder) literal(n uint) (f Field, ok bool) {
 	var nameLen, valueLen int
 	if i == 0 {
 		f.Name, nameLen, ok = d.text()
-	} else if f.Name, _, ok = d.lookup(i); !ok {
+	} else if f, ok = d.entry(i); !ok {
 		return f, d.fail(BadIndex, at)
-	} else if nameLen = len(f.Name); n == 6 && i > staticLen {
+	} else if f.Tag, d.last, nameLen = 0, 0, len(f.Name); n == 6 && i > staticLen {
 		// §4.4: the entry may be evicted by the one that refers to it.
 		f.Name = append(d.scratch.take(nameLen)[:0], f.Name...)
 	}
@@ -275,7 +309,9 @@ func (d *Decoder) add(f Field, n int) {
 		d.table.evict(0)
 		return
 	}
-	d.table.add(f.Name, f.Value)
+	if d.table.add(f.Name, f.Value) {
+		d.last = d.table.slot(d.table.added-1) + 1
+	}
 }
 
 // admit counts a field, whose octets are given, and reports whether it may be

@@ -357,3 +357,54 @@ func TestValidate(t *testing.T) {
 		t.Error("the defaults are not valid")
 	}
 }
+
+// What is said of an entry is said again whenever the whole entry is referred
+// to, and of nothing else.
+func TestTags(t *testing.T) {
+	lim := DefaultLimits()
+	d := NewDecoder(100, &lim) // two entries
+	var s Scratch
+	for i, step := range []struct {
+		block string
+		tag   uint8 // wanted
+		set   uint8
+	}{
+		{"\x82", StaticTag | 2, 5},          // of the static table: cannot be set
+		{"\x82", StaticTag | 2, 0},          //
+		{"\x00\x01a\x01b", 0, 5},            // not indexed
+		{"\x40\x01a\x01b", 0, 5},            // an entry
+		{"\xbe", 5, 127},                    // set anew
+		{"\xbe", 127, 127},                  //
+		{"\x7e\x01c", 0, 6},                 // another entry of that name
+		{"\xbe", 6, 6},                      //
+		{"\xbf", 127, 127},                  // the first has its own
+		{"\x0f\x30\x01b", 0, 9},             // its name alone: another field
+		{"\xbf", 127, 127},                  //
+		{"\x40\x01e\x01f", 0, 0},            // pushes the first out
+		{"\xbe", 0, 8},                      // nothing was said
+		{"\xbf", 6, 6},                      //
+		{"\x40\x01g\x01h", 0, 0},            // takes the place of one
+		{"\xbe", 0, 0},                      // and not its tag
+		{"\x40\x01i\x78" + long(120), 0, 5}, // longer than the table, which is empty now
+	} {
+		d.Begin([]byte(step.block), &s)
+		f, ok := d.Next()
+		if !ok || f.Tag != step.tag {
+			t.Fatalf("step %d: tag %d, %v, want %d", i, f.Tag, d.Err(), step.tag)
+		}
+		if step.set > 0 {
+			d.SetTag(step.set)
+		}
+		if _, more := d.Next(); more || d.Err() != nil {
+			t.Fatalf("step %d: %v", i, d.Err())
+		}
+		if invariants {
+			d.table.check()
+		}
+	}
+	if d.table.count != 0 {
+		t.Errorf("%d entries", d.table.count)
+	}
+}
+
+func long(n int) string { return string(make([]byte, n)) }

@@ -66,11 +66,30 @@ func (e *Encoder) TableSize() int { return e.table.size }
 // set-cookie and short cookies in any case. name and value must each be below
 // 4 GiB. It does not allocate but for dst and while the table grows.
 func (e *Encoder) AppendField(dst, name, value []byte, sensitive bool) []byte {
+	hash := hashOf(name, 0)
+	return e.append(dst, staticName(name, hash), name, value, hash, sensitive)
+}
+
+// A Name is a field name that need not be looked for: its first index in the
+// static table.
+type Name uint8
+
+const (
+	ContentLength Name = 28
+	Date          Name = 33
+)
+
+// AppendNamed is AppendField for one of those names.
+func (e *Encoder) AppendNamed(dst []byte, name Name, value []byte) []byte {
+	return e.append(dst, uint32(name), static[name].name, value, staticHashes[name], false)
+}
+
+// append is AppendField when the name is known: named is its first index in the
+// static table or 0, hash is hashOf(name, 0).
+func (e *Encoder) append(dst []byte, named uint32, name, value []byte, hash uint32, sensitive bool) []byte {
 	if e.changed {
 		dst = e.appendUpdates(dst)
 	}
-	hash := hashOf(name, 0)
-	named := staticName(name, hash)
 	p := policies[named]
 	if sensitive || p == policyNever || p == policyCookie && len(value) < minCookie {
 		return e.appendNever(dst, named, name, value, hash)
@@ -102,6 +121,9 @@ func (e *Encoder) AppendField(dst, name, value []byte, sensitive bool) []byte {
 func (e *Encoder) AppendStatus(dst []byte, code int) []byte {
 	if code < 100 || code > 999 {
 		panic("BUG: a status code that has not three digits")
+	}
+	if code == 200 && !e.changed {
+		return append(dst, 0x80|statusIndex)
 	}
 	digits := [3]byte{byte('0' + code/100), byte('0' + code/10%10), byte('0' + code%10)}
 	return e.AppendField(dst, static[statusIndex].name, digits[:], false)

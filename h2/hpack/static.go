@@ -4,6 +4,14 @@ package hpack
 // begin above it (RFC 7541 §2.3.3).
 const staticLen = 61
 
+// StaticLen is the number of entries of the static table.
+const StaticLen = staticLen
+
+// Static is an entry of the static table, i from 1 to StaticLen. Read-only.
+func Static(i int) Field {
+	return Field{Name: static[i].name, Value: static[i].value, Tag: StaticTag | uint8(i)}
+}
+
 // A staticField is an entry of the static table.
 type staticField struct{ name, value []byte }
 
@@ -60,6 +68,14 @@ func makeStaticSlots() (t [staticMask + 1]uint8) {
 	}
 	return t
 }
+
+// staticHashes are hashOf(name, 0) by index.
+var staticHashes = func() (t [staticLen + 1]uint32) {
+	for i := range t {
+		t[i] = hashOf(static[i].name, 0)
+	}
+	return t
+}()
 
 // staticName is the first index that has this name, 0 if none has. hash is
 // hashOf(name, 0).

@@ -37,9 +37,15 @@ type table struct {
 
 // An entry says where a field is.
 type entry struct {
-	at                uint32 // position of the name, counted as table.base is
-	nameLen, valueLen uint32 // in octets
+	at       uint32 // position of the name, counted as table.base is
+	name     uint32 // its length in octets, below MaxTable; above that bits, the Tag
+	valueLen uint32 // in octets
 }
+
+const tagShift = 24 // MaxTable is 1 << 24
+
+func (e *entry) nameLen() int { return int(e.name & (1<<tagShift - 1)) }
+func (e *entry) tag() uint8   { return uint8(e.name >> tagShift) }
 
 // The least that is allocated.
 const (
@@ -71,7 +77,7 @@ func (t *table) get(i uint32) (name, value []byte) { return t.at(t.added - 1 - i
 func (t *table) at(id uint32) (name, value []byte) {
 	e := &t.entries[t.slot(id)]
 	from := int(e.at - t.base)
-	mid := from + int(e.nameLen)
+	mid := from + e.nameLen()
 	to := mid + int(e.valueLen)
 	return t.arena[from:mid:mid], t.arena[mid:to:to]
 }
@@ -90,7 +96,7 @@ func (t *table) setMax(max int) {
 func (t *table) evict(limit int) {
 	for t.size > limit {
 		e := &t.entries[t.slot(t.added-t.count)]
-		n := int(e.nameLen) + int(e.valueLen)
+		n := e.nameLen() + int(e.valueLen)
 		t.start += n
 		t.size -= n + entryOverhead
 		t.count--
@@ -112,7 +118,7 @@ func (t *table) add(name, value []byte) bool {
 	}
 	t.evict(t.max - n - entryOverhead)
 	t.makeRoom(n)
-	e := entry{at: t.base + uint32(t.end), nameLen: uint32(len(name)), valueLen: uint32(len(value))}
+	e := entry{at: t.base + uint32(t.end), name: uint32(len(name)), valueLen: uint32(len(value))}
 	t.end += copy(t.arena[t.end:], name)
 	t.end += copy(t.arena[t.end:], value)
 	t.entries[t.slot(t.added)] = e
