@@ -144,7 +144,7 @@ func (c *Conn) decode(block []byte, keep, trailers bool) bool {
 	c.dec.Begin(block, &c.scratch.strings)
 	for f, ok := c.dec.Next(); ok; f, ok = c.dec.Next() {
 		if keep {
-			r.field(f.Name, f.Value)
+			r.field(&c.dec, &f)
 		}
 	}
 	return c.dec.Err() == nil

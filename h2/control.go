@@ -117,10 +117,7 @@ func (c *Conn) setting(s Setting) Reason {
 func (c *Conn) moveWindows(window int32) bool {
 	delta := int64(window) - int64(c.peer.window)
 	c.peer.window = window
-	for _, s := range c.streams.slots {
-		if s == nil {
-			continue
-		}
+	for s := range c.streams.all {
 		moved := int64(s.sendWindow) + delta
 		if moved > maxWindow && s.state.localOpen() {
 			return false
@@ -144,13 +141,11 @@ func (c *Conn) settingsAcked() {
 	}
 	if delta := int32(l.StreamWindow) - c.ours.window; delta < 0 {
 		c.ours.window += delta
-		for _, s := range c.streams.slots {
-			if s != nil {
-				s.recvWindow += delta
-				// What is consumed may be half of the window only now, and
-				// the peer may wait for it.
-				c.returnStream(s, 0)
-			}
+		for s := range c.streams.all {
+			s.recvWindow += delta
+			// What is consumed may be half of the window only now, and the
+			// peer may wait for it.
+			c.returnStream(s, 0)
 		}
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"math"
 
 	"github.com/uringserve/uringserve/app/field"
+	"github.com/uringserve/uringserve/h2/hpack"
 )
 
 // headReader judges the fields of one block as they are decoded, and collects
@@ -51,14 +52,62 @@ func (r *headReader) reset(trailers bool, cfg *Config) {
 	r.seen = seen{trailers: trailers, connect: cfg.ConnectProtocol, target: cfg.Limits.TargetBytes}
 }
 
-// field takes the next field. After the first that is malformed none counts.
-func (r *headReader) field(name, value []byte) {
+// What is known of a field by itself, apart from its block: the Tag of its entry
+// in the decoder's table, so that it is found out once for each entry.
+const (
+	tagUnjudged = iota // nothing
+	tagFine            // judgeField has nothing against it
+	tagPlain           // nor do its name and place mean anything to a headReader
+)
+
+// staticTags are the tags of the static table's entries.
+var staticTags = func() (t [hpack.StaticLen + 1]uint8) {
+	for i := 1; i < len(t); i++ {
+		f := hpack.Static(i)
+		t[i] = tagOf(f.Name)
+	}
+	return t
+}()
+
+// tagOf is the tag of a field of that name that judgeField has nothing against.
+func tagOf(name []byte) uint8 {
+	if name[0] == ':' || connectionSpecific(name) {
+		return tagFine
+	}
+	switch string(name) {
+	case "te", "host", "cookie", "expect", "priority", "content-length":
+		return tagFine
+	}
+	return tagPlain
+}
+
+// field takes the next field, which came from dec. After the first that is
+// malformed none counts.
+func (r *headReader) field(dec *hpack.Decoder, f *hpack.Field) {
 	if r.reason != 0 {
 		return
 	}
-	if r.reason = judgeField(name, value); r.reason != 0 {
+	tag := f.Tag
+	if tag >= hpack.StaticTag {
+		tag = staticTags[tag-hpack.StaticTag]
+	}
+	if tag == tagUnjudged {
+		if r.reason = judgeField(f.Name, f.Value); r.reason != 0 {
+			return
+		}
+		tag = tagOf(f.Name)
+		dec.SetTag(tag)
+	}
+	if tag == tagPlain && !r.trailers {
+		r.regular = true
+		r.head.Fields.AddCopy(f.Name, f.Value)
 		return
 	}
+	r.judged(f.Name, f.Value)
+}
+
+// judged takes a field that judgeField has nothing against.
+func (r *headReader) judged(name, value []byte) {
 	if name[0] == ':' {
 		r.reason = r.pseudoField(name, value)
 		return

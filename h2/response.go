@@ -4,6 +4,7 @@ import (
 	"strconv"
 
 	"github.com/uringserve/uringserve/app/field"
+	"github.com/uringserve/uringserve/h2/hpack"
 )
 
 // ResponseMeta is what AppendResponse needs to know.
@@ -58,11 +59,11 @@ func (c *Conn) AppendResponse(dst []byte, id uint32, m *ResponseMeta) (out []byt
 	out = c.enc.AppendStatus(out, m.Status)
 	out = c.appendFields(out, m.Fields)
 	if len(m.Date) > 0 && !w.hasDate {
-		out = c.enc.AppendField(out, dateName, m.Date, false)
+		out = c.enc.AppendNamed(out, hpack.Date, m.Date)
 	}
 	if w.sayLength {
 		var buf [20]byte
-		out = c.enc.AppendField(out, lengthName, strconv.AppendInt(buf[:0], w.declared, 10), false)
+		out = c.enc.AppendNamed(out, hpack.ContentLength, strconv.AppendInt(buf[:0], w.declared, 10))
 	}
 	in := sendHeaders
 	if !w.body {
@@ -73,11 +74,6 @@ func (c *Conn) AppendResponse(dst []byte, id uint32, m *ResponseMeta) (out []byt
 	c.settle(s)
 	return closeBlock(out, start, id, !w.body), w.body, w.declared, nil
 }
-
-var (
-	dateName   = []byte("date")
-	lengthName = []byte("content-length")
-)
 
 // AppendInterim appends an interim response (1xx other than 101, RFC 9113
 // §8.1, §8.6) with fields, nil for none. Errors as AppendResponse.
@@ -270,7 +266,7 @@ func (s *Scratch) lower(name []byte) []byte {
 // may hold for it, then room for the header of its frame.
 func (c *Conn) openBlock(dst []byte) (out []byte, start int) {
 	out = c.AppendOutput(dst)
-	return append(out, make([]byte, HeaderBytes)...), len(out)
+	return append(out, 0, 0, 0, 0, 0, 0, 0, 0, 0), len(out) // HeaderBytes
 }
 
 // closeBlock ends the block that begins at start with its frame's header, and

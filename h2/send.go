@@ -113,8 +113,8 @@ func (c *Conn) Blocked(id uint32) Block {
 // many streams: for the owner's bound on what one connection may pin, and its
 // choice of whom to reset. It looks at all streams.
 func (c *Conn) Pinned() (bytes int64, streams int) {
-	for _, s := range c.streams.slots {
-		if s != nil && c.Blocked(s.id) != BlockNone {
+	for s := range c.streams.all {
+		if c.Blocked(s.id) != BlockNone {
 			bytes += int64(s.ready)
 			streams++
 		}

@@ -24,6 +24,7 @@ type stream struct {
 	ready    int   // octets that the owner has to send
 
 	next, prev *stream // in the scheduler's queue; next also in the free list
+	chain      *stream // in streams
 }
 
 // transit applies an input, and answers what is to be done. Only accepted
@@ -36,32 +37,43 @@ func (s *stream) transit(in input) outcome {
 	return o
 }
 
-// streams are the streams of one connection, found by id: a hash table with
-// open addressing. Ids of new streams differ by two, so that they fall next to
-// each other and seldom on one another.
+// streams are the streams of one connection, found by id: a hash table of lists.
+// Ids of new streams differ by two, so that most lists have one stream at most;
+// there are no more of them than Limits.Streams, whatever the ids are.
 type streams struct {
-	slots []*stream // a power of two, at most half full; nil before the first
+	slots []*stream // heads of lists; a power of two, at least count; nil before the first
 	count int
 	free  *stream // of those there were, at most as many as there ever were at a time
 }
 
-func (t *streams) home(id uint32) int { return int(id>>1) & (len(t.slots) - 1) }
+func (t *streams) slot(id uint32) **stream { return &t.slots[int(id>>1)&(len(t.slots)-1)] }
 
 // get is the stream of that id, nil if there is none.
 func (t *streams) get(id uint32) *stream {
 	if len(t.slots) == 0 {
 		return nil
 	}
-	for i := t.home(id); ; i = (i + 1) & (len(t.slots) - 1) {
-		if s := t.slots[i]; s == nil || s.id == id {
-			return s
+	s := *t.slot(id)
+	for s != nil && s.id != id {
+		s = s.chain
+	}
+	return s
+}
+
+// all yields the streams in any order; none may be added or removed meanwhile.
+func (t *streams) all(yield func(*stream) bool) {
+	for _, s := range t.slots {
+		for ; s != nil; s = s.chain {
+			if !yield(s) {
+				return
+			}
 		}
 	}
 }
 
 // add makes a stream, which must not be there.
 func (t *streams) add(id uint32) *stream {
-	if t.count*2 >= len(t.slots) {
+	if t.count >= len(t.slots) {
 		t.grow()
 	}
 	s := t.free
@@ -77,38 +89,29 @@ func (t *streams) add(id uint32) *stream {
 }
 
 func (t *streams) place(s *stream) {
-	i := t.home(s.id)
-	for t.slots[i] != nil {
-		i = (i + 1) & (len(t.slots) - 1)
-	}
-	t.slots[i] = s
+	head := t.slot(s.id)
+	s.chain, *head = *head, s
 }
 
 func (t *streams) grow() {
 	old := t.slots
 	t.slots = make([]*stream, max(8, 2*len(old)))
 	for _, s := range old {
-		if s != nil {
+		for s != nil {
+			next := s.chain
 			t.place(s)
+			s = next
 		}
 	}
 }
 
-// remove takes s out, and closes the gap: what stands after it and would be
-// found only through it moves up.
+// remove takes s out, which is there.
 func (t *streams) remove(s *stream) {
-	mask := len(t.slots) - 1
-	i := t.home(s.id)
-	for t.slots[i] != s {
-		i = (i + 1) & mask
+	at := t.slot(s.id)
+	for *at != s {
+		at = &(*at).chain
 	}
-	t.slots[i] = nil
-	for j := (i + 1) & mask; t.slots[j] != nil; j = (j + 1) & mask {
-		if home := t.home(t.slots[j].id); (j-home)&mask >= (j-i)&mask {
-			t.slots[i], t.slots[j] = t.slots[j], nil
-			i = j
-		}
-	}
+	*at = s.chain
 	t.count--
 	*s = stream{next: t.free}
 	t.free = s
