@@ -58,6 +58,11 @@ type h2head struct {
 	trailers bool // may follow the body
 }
 
+// maxFreeH2 is how many streams a loop keeps for further requests, 2 KiB each
+// with what they hold of a usual request. As many as are under way at a time on
+// a busy loop: what is not kept is made anew for every request.
+const maxFreeH2 = 1024
+
 func newH2stream(l *loop) *h2stream {
 	s := &h2stream{}
 	s.l, s.p = l, s
@@ -92,7 +97,7 @@ func (l *loop) freeH2stream(s *h2stream) {
 		s = l.quarantineH2[0]
 		l.quarantineH2 = append(l.quarantineH2[:0], l.quarantineH2[1:]...)
 	}
-	if len(l.freeH2) < maxFreeStreams {
+	if len(l.freeH2) < maxFreeH2 {
 		l.freeH2 = append(l.freeH2, s)
 	}
 }
