@@ -17,3 +17,6 @@ func (t *Taken) Free() {
 	t.b.free()
 	t.b = nil
 }
+
+// Len is how long the message is, in bytes.
+func (m *Prepared) Len() int { return len(m.payload) }
