@@ -73,6 +73,7 @@ const (
 	opFin      // shutdown of sending
 	opShutdown // of both directions
 	opClose
+	opLeave // close of a socket that lives on
 )
 
 // NewPort makes a Port over calls, which it owns from then on, also when it
@@ -147,6 +148,11 @@ func (p *Port) Shutdown(fd int, both bool, ud proactor.UserData) {
 // Close implements proactor.Port.
 func (p *Port) Close(fd int, ud proactor.UserData) {
 	p.enqueue(operation{kind: opClose, fd: fd, ud: ud})
+}
+
+// Leave implements proactor.Port.
+func (p *Port) Leave(fd int, ud proactor.UserData) {
+	p.enqueue(operation{kind: opLeave, fd: fd, ud: ud})
 }
 
 // Space implements proactor.Port.
