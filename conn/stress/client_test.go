@@ -14,6 +14,8 @@ import (
 	"strings"
 	"sync/atomic"
 	"time"
+
+	cryptotls "crypto/tls"
 )
 
 // patience bounds every exchange; one that meets it has stalled.
@@ -21,7 +23,7 @@ const patience = 30 * time.Second
 
 // worker is one client after another, on connections of its own.
 type worker struct {
-	addr   string
+	server *server
 	random *rand.Rand
 	number int
 	counts []tally
@@ -58,6 +60,9 @@ var ops = [...]op{
 	{"body left unread", (*worker).unread},
 	{"waiting for the client to go", (*worker).waiting},
 	{"malformed", (*worker).malformed},
+	{"HTTP/2", (*worker).streams},
+	{"HTTP/2, cancelled", (*worker).streamsCancelled},
+	{"HTTP/2, aborted", (*worker).streamsAborted},
 }
 
 // work runs exchanges until stop, and returns the first that went wrong.
@@ -81,17 +86,36 @@ func (w *worker) work(stop <-chan struct{}) error {
 
 // peer is a client's connection.
 type peer struct {
-	*net.TCPConn
-	in *bufio.Reader
+	net.Conn // tcp, or TLS on it
+	tcp      *net.TCPConn
+	in       *bufio.Reader
 }
 
+// dial connects, one time in three over TLS.
 func (w *worker) dial() (*peer, error) {
-	c, err := net.DialTimeout("tcp", w.addr, patience)
+	addr, secure := w.server.addr, w.random.IntN(3) == 0
+	if secure {
+		addr = w.server.secureAddr
+	}
+	c, err := net.DialTimeout("tcp", addr, patience)
 	if err != nil {
 		return nil, err
 	}
-	c.SetDeadline(time.Now().Add(patience))
-	return &peer{c.(*net.TCPConn), bufio.NewReader(c)}, nil
+	p := &peer{Conn: c, tcp: c.(*net.TCPConn)}
+	if secure {
+		cfg := w.server.client.Clone()
+		cfg.NextProtos = []string{"http/1.1"}
+		cfg.MaxVersion = [...]uint16{cryptotls.VersionTLS12, cryptotls.VersionTLS13}[w.random.IntN(2)]
+		p.Conn = cryptotls.Client(c, cfg)
+	}
+	p.SetDeadline(time.Now().Add(patience))
+	p.in = bufio.NewReader(p.Conn)
+	return p, nil
+}
+
+// CloseWrite ends the sending, of either.
+func (p *peer) CloseWrite() error {
+	return p.Conn.(interface{ CloseWrite() error }).CloseWrite()
 }
 
 // with dials, runs f and closes.
@@ -258,7 +282,7 @@ func (w *worker) aborted() error {
 	return w.with(func(p *peer) error {
 		_, framed := w.body()
 		request := append([]byte("POST /echo HTTP/1.1\r\nHost: h\r\n"), framed...)
-		p.SetLinger(0)
+		p.tcp.SetLinger(0)
 		p.SetDeadline(time.Now().Add(time.Duration(1+w.random.IntN(10)) * time.Millisecond))
 		p.Write(request[:w.random.IntN(len(request))])
 		if w.random.IntN(2) == 0 {
@@ -287,7 +311,7 @@ func (w *worker) trickled() error {
 
 func (w *worker) readSlowly() error {
 	return w.with(func(p *peer) error {
-		p.SetReadBuffer(128 << 10)
+		p.tcp.SetReadBuffer(128 << 10)
 		return w.read(p, 1_000_000, 2000, func() { time.Sleep(time.Duration(w.random.IntN(3)) * time.Millisecond) }) // a slow client
 	})
 }
@@ -371,7 +395,7 @@ func (w *worker) waiting() error {
 	return w.with(func(p *peer) error {
 		io.WriteString(p, get("/wait"))
 		if w.random.IntN(2) == 0 {
-			p.SetLinger(0)
+			p.tcp.SetLinger(0)
 		}
 		time.Sleep(time.Duration(w.random.IntN(5)) * time.Millisecond) // the handler runs, or not yet
 		return nil

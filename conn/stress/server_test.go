@@ -1,6 +1,7 @@
 // Package stress runs a server and its clients in one process, mixed and
-// seeded: cancelled, aborted, slow, pipelined and half-closed exchanges, all
-// content verified; at the end everything is back at its baseline.
+// seeded: cancelled, aborted, slow, pipelined and half-closed exchanges, over
+// HTTP/1.1 and HTTP/2, in cleartext and over TLS, all content verified; at the end
+// everything is back at its baseline.
 //
 //	go test ./conn/stress                            a few seconds per engine
 //	go test ./conn/stress -stress 10m -timeout 30m   the long one
@@ -12,30 +13,32 @@ import (
 	"encoding/hex"
 	"io"
 	"log/slog"
+	"path/filepath"
 	"strconv"
 	"testing"
 	"time"
+
+	cryptotls "crypto/tls"
 
 	"github.com/uringserve/uringserve/app"
 	"github.com/uringserve/uringserve/conn"
 	"github.com/uringserve/uringserve/ring"
 	"github.com/uringserve/uringserve/ring/auto"
+	"github.com/uringserve/uringserve/tls"
 )
 
 // server is what is under test.
 type server struct {
-	engine ring.Engine
-	conns  *conn.Server
-	addr   string
+	engine     ring.Engine
+	conns      *conn.Server
+	addr       string
+	secureAddr string            // with TLS
+	client     *cryptotls.Config // of clients, for secureAddr
 }
 
 func startServer(t *testing.T, engine string) *server {
 	t.Helper()
 	e, _, err := auto.New(auto.Options{Engine: engine, Loops: 2})
-	if err != nil {
-		t.Fatal(err)
-	}
-	ln, err := e.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -45,10 +48,41 @@ func startServer(t *testing.T, engine string) *server {
 	if err != nil {
 		t.Fatal(err)
 	}
+	secure, client := certified(t)
+	s.SetEndpoint(1, conn.Endpoint{TLS: secure})
+	var addrs [2]string
+	for i := range addrs {
+		ln, err := e.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			t.Fatal(err)
+		}
+		addrs[i] = ln.Addr.String()
+	}
 	if err := e.Start(s.NewLoop); err != nil {
 		t.Fatal(err)
 	}
-	return &server{e, s, ln.Addr.String()}
+	return &server{e, s, addrs[0], addrs[1], client}
+}
+
+// certified makes a certificate, and who trusts it.
+func certified(t *testing.T) (server, client *cryptotls.Config) {
+	t.Helper()
+	files, err := tls.DevCert(filepath.Join(t.TempDir(), "dev"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	certs, err := tls.LoadCertificates(tls.CertificateOptions{Files: []tls.CertificateFiles{{Cert: files.Cert, Key: files.Key}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	roots, err := tls.LoadCAs(files.CA)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if server, err = (&tls.Options{GetCertificate: certs.GetCertificate}).Config(); err != nil {
+		t.Fatal(err)
+	}
+	return server, &cryptotls.Config{RootCAs: roots, ServerName: "localhost", ClientSessionCache: cryptotls.NewLRUClientSessionCache(0)}
 }
 
 // serve is the application: each path is a habit of a handler.

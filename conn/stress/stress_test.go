@@ -64,7 +64,7 @@ func round(t *testing.T, s *server, seed uint64, d time.Duration) {
 	var wg sync.WaitGroup
 	for i := range *clients {
 		wg.Go(func() {
-			w := &worker{addr: s.addr, random: rand.New(rand.NewPCG(seed, uint64(i))), number: i, counts: counts}
+			w := &worker{server: s, random: rand.New(rand.NewPCG(seed, uint64(i))), number: i, counts: counts}
 			if err := w.work(stop); err != nil {
 				t.Error(err)
 			}
