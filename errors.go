@@ -13,12 +13,10 @@ var ErrServerClosed = errors.New("uringserve: server closed")
 // *conn.LimitError, a *h1.LimitError, a *auto.UnknownError, a
 // *ring.UnavailableError, a *tls.OptionError, or a *tls.FileError.
 var (
-	// ErrNoHandler: neither Handler nor App is set.
-	ErrNoHandler = errors.New("neither Handler nor App is set")
 	// ErrTwoHandlers: both are.
 	ErrTwoHandlers = errors.New("both Handler and App are set")
-	// ErrHandlerUnsupported: Handler is set. It is an errors.ErrUnsupported.
-	ErrHandlerUnsupported = fmt.Errorf("net/http handlers are not supported yet, set App: %w", errors.ErrUnsupported)
+	// ErrNoProtocol: Protocols has none.
+	ErrNoProtocol = errors.New("no protocol is left: set HTTP1, HTTP2 or UnencryptedHTTP2")
 	// ErrBadAddress: an address is not one.
 	ErrBadAddress = errors.New("an address is host:port, :port or unix:/path")
 	// ErrStarted: it is too late for that.

@@ -14,7 +14,7 @@ import (
 // addresses for localhost, else one. It may be called any number of times, also
 // after Start.
 func (s *Server) Listen(addr string) ([]net.Addr, error) {
-	return s.ListenEndpoint(addr, conn.Endpoint{Protocols: s.Protocols})
+	return s.ListenEndpoint(addr, conn.Endpoint{Protocols: s.protocols(false)})
 }
 
 // ListenTLS is Listen for TLS, by TLS or TLSConfig.
@@ -90,6 +90,7 @@ func (s *Server) listenOne(network, address string, e conn.Endpoint) ([]net.Addr
 // they may come before it has been given to us. s.mu is held.
 func (s *Server) announce(engine int, e conn.Endpoint) {
 	e.Number = s.bound[0] + s.bound[1]
+	s.bases.add(e.Number)
 	s.conns.SetEndpointOf(engine, s.bound[engine], e)
 }
 
@@ -98,6 +99,7 @@ func (s *Server) took(engine int, l ring.Listener) {
 	if l.ID != s.bound[engine] {
 		panic("BUG: an engine does not count its listeners")
 	}
+	s.bases.know(s.bound[0]+s.bound[1], l.Addr)
 	s.bound[engine]++
 }
 
@@ -148,7 +150,7 @@ func freeAtBoth(hosts []string, port string) string {
 // not the system's own is served by the net engine. The server owns ln, also if
 // Adopt fails.
 func (s *Server) Adopt(ln net.Listener) error {
-	return s.AdoptEndpoint(ln, conn.Endpoint{Protocols: s.Protocols})
+	return s.AdoptEndpoint(ln, conn.Endpoint{Protocols: s.protocols(false)})
 }
 
 // AdoptTLS is Adopt for TLS, by TLS or TLSConfig. What ln accepts is ciphertext.

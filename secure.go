@@ -12,7 +12,7 @@ import (
 // secureEndpoint is TLS as TLS or TLSConfig say, with a certificate from files
 // if they are named.
 func (s *Server) secureEndpoint(certFile, keyFile string) (conn.Endpoint, error) {
-	e := conn.Endpoint{Protocols: s.Protocols}
+	e := conn.Endpoint{Protocols: s.protocols(true)}
 	var err error
 	switch {
 	case s.TLS != nil && s.TLSConfig != nil:
@@ -28,7 +28,7 @@ func (s *Server) secureEndpoint(certFile, keyFile string) (conn.Endpoint, error)
 // fromConfig is TLSConfig, completed as net/http does.
 func (s *Server) fromConfig(certFile, keyFile string) (*cryptotls.Config, error) {
 	cfg := s.TLSConfig.Clone()
-	for _, name := range s.Protocols.ALPN() {
+	for _, name := range s.protocols(true).ALPN() {
 		if !slices.Contains(cfg.NextProtos, name) {
 			cfg.NextProtos = append(cfg.NextProtos, name)
 		}
@@ -53,7 +53,7 @@ func (s *Server) fromOptions(certFile, keyFile string) (*cryptotls.Config, error
 	if s.TLS != nil {
 		opt = *s.TLS
 	}
-	opt.Protocols = s.Protocols.ALPN()
+	opt.Protocols = s.protocols(true).ALPN()
 	if certFile != "" || keyFile != "" {
 		certs, err := loadFiles(certFile, keyFile)
 		if err != nil {

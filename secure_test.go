@@ -15,7 +15,6 @@ import (
 
 	"github.com/uringserve/uringserve"
 	"github.com/uringserve/uringserve/app"
-	"github.com/uringserve/uringserve/conn"
 	"github.com/uringserve/uringserve/tls"
 )
 
@@ -72,7 +71,8 @@ func TestServeTLS(t *testing.T) {
 		} {
 			t.Run(name, func(t *testing.T) {
 				s := test.server
-				s.App, s.Engine, s.Loops, s.Log, s.Protocols = newHello(), engine, 1, quiet, conn.HTTP1
+				s.App, s.Engine, s.Loops, s.Log, s.Protocols = newHello(), engine, 1, quiet, new(http.Protocols)
+				s.Protocols.SetHTTP1(true)
 				ln, err := net.Listen("tcp", "127.0.0.1:0")
 				if err != nil {
 					t.Fatal(err)
@@ -188,8 +188,8 @@ func TestTLSConfigErrors(t *testing.T) {
 			}
 		})
 	}
-	err := uringserve.ListenAndServeTLS("127.0.0.1:0", files.Cert, files.Key, http.NotFoundHandler())
-	if !errors.Is(err, uringserve.ErrHandlerUnsupported) {
+	err := uringserve.ListenAndServeTLS("nowhere", files.Cert, files.Key, http.NotFoundHandler())
+	if !errors.Is(err, uringserve.ErrBadAddress) {
 		t.Errorf("ListenAndServeTLS: %v", err)
 	}
 }

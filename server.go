@@ -2,12 +2,15 @@ package uringserve
 
 import (
 	"cmp"
+	"context"
 	"errors"
+	"log"
 	"log/slog"
 	"net"
 	"net/http"
 	"runtime"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	cryptotls "crypto/tls"
@@ -20,21 +23,26 @@ import (
 	"github.com/uringserve/uringserve/tls"
 )
 
-// Server is an HTTP server. Exactly one of Handler and App is set. Fields must
-// not be changed after the first call of a method; methods are safe for
-// concurrent use. Any number of servers may run in one process.
+// Server is an HTTP server. Its fields and methods are http.Server's as far as
+// they have a meaning here, and its own. Fields must not be changed after the
+// first call of a method; methods are safe for concurrent use. Any number of
+// servers may run in one process.
 type Server struct {
 	// Addr is where ListenAndServe and ListenAndServeTLS listen: "host:port",
 	// ":port" for all addresses, "localhost:port" for both loopback addresses,
 	// "unix:/path". Port 0 is any free one. Empty: ":http", ":https".
 	Addr string
 
-	// Handler answers requests as in net/http. Not supported yet: starting
-	// fails with ErrHandlerUnsupported.
+	// Handler answers requests as in net/http; http.DefaultServeMux if neither
+	// it nor App is set. What differs is in the README of app/nethttp.
 	Handler http.Handler
 
-	// App answers requests.
+	// App answers requests, without the cost of net/http's types. Not both.
 	App app.Handler
+
+	// DisableGeneralOptionsHandler has Handler see "OPTIONS *", which is otherwise
+	// answered with 200.
+	DisableGeneralOptionsHandler bool
 
 	// TLSConfig is for connections with TLS, as in net/http: a copy is used, with
 	// the names of Protocols added to its NextProtos.
@@ -47,9 +55,14 @@ type Server struct {
 	// Handshakes bound what TLS handshakes may cost together.
 	Handshakes tls.HandshakerOptions
 
-	// Protocols are those that are spoken; 0: all there are. ListenEndpoint and
+	// Protocols are those that are spoken; nil: all there are. UnencryptedHTTP2 is
+	// for listeners without TLS, HTTP2 for those with it. ListenEndpoint and
 	// AdoptEndpoint have their own.
-	Protocols conn.Protocols
+	Protocols *http.Protocols
+
+	// HTTP2 replaces limits of HTTP/2, where it has a value that is valid. What
+	// it says about pings and cipher suites has no effect: see Limits and TLS.
+	HTTP2 *http.HTTP2Config
 
 	// Engine is "auto", "uring" or "net"; empty: "auto".
 	Engine string
@@ -65,7 +78,43 @@ type Server struct {
 	// conn.DefaultLimits; the zero value stands for it.
 	Limits conn.Limits
 
-	// Log gets what an operator should see; nil: slog.Default().
+	// ReadTimeout, if positive, bounds a request's head, and from there on its
+	// body; ReadHeaderTimeout the head alone, instead. Negative: no limit. 0: what
+	// Limits has. Of App, the body is not bounded by it.
+	ReadTimeout, ReadHeaderTimeout time.Duration
+
+	// WriteTimeout, if positive, bounds a response of Handler from the end of its
+	// request's head on.
+	WriteTimeout time.Duration
+
+	// IdleTimeout bounds the time between requests; 0: ReadTimeout, if that is
+	// set, else what Limits has; negative: no limit.
+	IdleTimeout time.Duration
+
+	// MaxHeaderBytes, if positive, bounds a request line, and a request's fields,
+	// in bytes, instead of what Limits has.
+	MaxHeaderBytes int
+
+	// BaseContext gives the context of a listener, the parent of its requests'
+	// contexts; nil: context.Background(). Of the listener only Addr may be used.
+	BaseContext func(net.Listener) context.Context
+
+	// ConnContext changes the context of a connection. It is called on the loop
+	// and must not block. The net.Conn is a *nethttp.NetConn, which is not for
+	// reading and writing.
+	ConnContext func(ctx context.Context, c net.Conn) context.Context
+
+	// ConnState is told when a connection changes state, with that net.Conn, as in
+	// net/http: Active and Idle are about handlers. It is called on the loop, or by
+	// a handler's goroutine, and must not block.
+	ConnState func(net.Conn, http.ConnState)
+
+	// ErrorLog is for what net/http would log; nil: Log for panics, else the
+	// standard logger of package log.
+	ErrorLog *log.Logger
+
+	// Log gets what an operator should see; nil: ErrorLog, if that is set, else
+	// slog.Default().
 	Log *slog.Logger
 
 	// ShutdownDelay is how long Shutdown goes on accepting, with responses
@@ -80,8 +129,11 @@ type Server struct {
 	choice  auto.Choice       // guarded by mu
 	addrs   []net.Addr        // guarded by mu
 	hooks   []func()          // guarded by mu; of RegisterOnShutdown
-	ended   chan struct{}     // closed when Serve should return
-	failure error             // guarded by mu; why, if not by Shutdown or Close
+	standIn *http.Server      // guarded by mu; for handlers
+	bases   bases
+	once    atomic.Bool   // connections are for one request each
+	ended   chan struct{} // closed when Serve should return
+	failure error         // guarded by mu; why, if not by Shutdown or Close
 }
 
 // A serverState is where a Server is in its life; it only grows.
@@ -224,15 +276,13 @@ func (s *Server) open() error {
 	default:
 		return ErrServerClosed
 	}
-	switch {
-	case s.Handler != nil && s.App != nil:
+	if s.Handler != nil && s.App != nil {
 		return &ConfigError{"Handler", ErrTwoHandlers}
-	case s.Handler != nil:
-		return &ConfigError{"Handler", ErrHandlerUnsupported}
-	case s.App == nil:
-		return &ConfigError{"App", ErrNoHandler}
 	}
-	conns, err := conn.New(conn.Config{Handler: s.App, Limits: s.Limits, Handshakes: s.Handshakes, Log: s.log()})
+	if err := s.checkProtocols(); err != nil {
+		return err
+	}
+	conns, err := conn.New(s.config())
 	if err != nil {
 		return &ConfigError{fieldOf(err), err}
 	}
@@ -255,8 +305,11 @@ func fieldOf(err error) string {
 }
 
 func (s *Server) log() *slog.Logger {
-	if s.Log != nil {
+	switch {
+	case s.Log != nil:
 		return s.Log
+	case s.ErrorLog != nil:
+		return slog.New(errorLog{Logger: s.ErrorLog})
 	}
 	return slog.Default()
 }

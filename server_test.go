@@ -344,10 +344,8 @@ func TestConfigErrors(t *testing.T) {
 		field  string
 		cause  error
 	}{
-		"no handler":   {&uringserve.Server{Addr: "127.0.0.1:0"}, "App", uringserve.ErrNoHandler},
 		"two handlers": {&uringserve.Server{Addr: "127.0.0.1:0", App: h, Handler: http.NotFoundHandler()}, "Handler", uringserve.ErrTwoHandlers},
-		"net/http":     {&uringserve.Server{Addr: "127.0.0.1:0", Handler: http.NotFoundHandler()}, "Handler", uringserve.ErrHandlerUnsupported},
-		"is a kind of": {&uringserve.Server{Addr: "127.0.0.1:0", Handler: http.NotFoundHandler()}, "Handler", errors.ErrUnsupported},
+		"protocols":    {&uringserve.Server{Addr: "127.0.0.1:0", App: h, Protocols: new(http.Protocols)}, "Protocols", uringserve.ErrNoProtocol},
 		"address":      {&uringserve.Server{Addr: "nowhere", App: h}, "Addr", uringserve.ErrBadAddress},
 		"unix address": {&uringserve.Server{Addr: "unix:", App: h}, "Addr", uringserve.ErrBadAddress},
 		"engine":       {&uringserve.Server{Addr: "127.0.0.1:0", App: h, Engine: "steam"}, "Engine", nil},
@@ -379,7 +377,7 @@ func TestConfigErrors(t *testing.T) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
-	if err := uringserve.ListenAndServe("127.0.0.1:0", http.NotFoundHandler()); !errors.Is(err, uringserve.ErrHandlerUnsupported) {
+	if err := uringserve.ListenAndServe("nowhere", http.NotFoundHandler()); !errors.Is(err, uringserve.ErrBadAddress) {
 		t.Errorf("ListenAndServe: %v", err)
 	}
 	s := &uringserve.Server{App: h, Engine: "net"}

@@ -94,6 +94,9 @@ func (l *loop) Open(rc ring.Conn) ring.ConnHandler {
 	if busy {
 		c.refuse(503)
 	} else {
+		if l.srv.connClosed != nil {
+			c.describe()
+		}
 		if e.Protocols == HTTP2 {
 			newH2(c.conn)
 		}
@@ -110,6 +113,9 @@ func (l *loop) drop(c *conn) {
 	l.conns[last] = nil
 	l.conns = l.conns[:last]
 	l.wheel.remove(c)
+	if l.srv.connClosed != nil && c.info != nil {
+		l.srv.connClosed(c.info.Context)
+	}
 	l.publish()
 	l.srv.left()
 }

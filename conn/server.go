@@ -23,6 +23,13 @@ type Config struct {
 	// the loop, once per connection, and must not block.
 	ConnContext func(*app.ConnInfo) context.Context
 
+	// ConnClosed is told, with the context that ConnContext gave, that a
+	// connection is gone, or is no longer the server's; nil: nobody is. It is
+	// called on the loop and must not block. If it is set, ConnContext is called
+	// when a connection is accepted, else when its description is first asked
+	// for.
+	ConnClosed func(context.Context)
+
 	// Limits bound each connection. Start from DefaultLimits; the zero value
 	// stands for it.
 	Limits Limits
@@ -49,6 +56,7 @@ type Server struct {
 	limits  Limits
 
 	connContext func(*app.ConnInfo) context.Context // may be nil
+	connClosed  func(context.Context)               // may be nil
 
 	h2  *h2.Config
 	log *slog.Logger
@@ -81,7 +89,8 @@ func New(cfg Config) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Server{handler: cfg.Handler, limits: cfg.Limits, log: cfg.Log, handshaker: handshaker, connContext: cfg.ConnContext}
+	s := &Server{handler: cfg.Handler, limits: cfg.Limits, log: cfg.Log, handshaker: handshaker,
+		connContext: cfg.ConnContext, connClosed: cfg.ConnClosed}
 	s.h2, _ = cfg.Limits.h2config() // it was validated
 	s.options, _ = cfg.Handler.(app.Optioned)
 	return s, nil

@@ -7,6 +7,7 @@ import (
 	"io"
 	"log/slog"
 	"net"
+	"net/http"
 	"os"
 	"os/signal"
 	"runtime"
@@ -59,13 +60,25 @@ func newServer(c *config, stderr io.Writer) *uringserve.Server {
 		Engine:        c.engine,
 		Loops:         c.loops,
 		TakeoverOff:   c.takeoverOff,
-		Protocols:     c.protocols,
+		Protocols:     httpProtocols(c.protocols),
 		Limits:        limits,
 		Log:           slog.New(slog.NewTextHandler(stderr, &slog.HandlerOptions{Level: c.logLevel})),
 		ShutdownDelay: c.shutdownDelay,
 	}
 	api.info = server.Info
 	return server
+}
+
+// httpProtocols is p as the server's field has it; 0: all.
+func httpProtocols(p conn.Protocols) *http.Protocols {
+	if p == 0 {
+		return nil
+	}
+	all := new(http.Protocols)
+	all.SetHTTP1(p&conn.HTTP1 != 0)
+	all.SetHTTP2(p&conn.HTTP2 != 0)
+	all.SetUnencryptedHTTP2(p&conn.HTTP2 != 0)
+	return all
 }
 
 // listen binds all addresses, and gives their URLs, ports resolved.
