@@ -12,6 +12,7 @@ import (
 	"github.com/valyala/bytebufferpool"
 
 	"github.com/uringserve/uringserve/app"
+	"github.com/uringserve/uringserve/app/ws"
 	"github.com/uringserve/uringserve/ring"
 )
 
@@ -89,6 +90,7 @@ type shared struct {
 	asks []ring.Waiter // for info
 	want want
 
+	accepted *ws.Acceptance // to go on as a WebSocket
 	late     bool           // the write deadline is over
 	readBy   time.Time      // deadlines, zero: none
 	writeBy  time.Time      //
@@ -124,6 +126,11 @@ type exchanger interface {
 	refused()
 	// trailers are those of the request, whose body has ended; nil: none.
 	trailers() *app.Fields
+
+	// On the handler's goroutine:
+
+	// connectProtocol is ws.Switcher's ConnectProtocol.
+	connectProtocol() string
 }
 
 // want is what the handler asked the loop for.

@@ -132,6 +132,9 @@ func (s *h1stream) Done(o ring.Outcome) ring.Task {
 		s.resp.Fail(500)
 		s.x.MustClose()
 	}
+	if a := s.switched(); a != nil {
+		return s.becomeWebSocket(a)
+	}
 	s.respond()
 	if next := c.answered(); next != nil {
 		return next

@@ -19,6 +19,7 @@ type h2conn struct {
 
 	due      int          // tasks queued whose handlers have not been run
 	ending   bool         // x.Shutdown was called
+	walking  bool         // settleDown comes when it is over: sessions need not call it
 	heldFrom ring.Instant // the peer's windows hold output back since; 0: they do not
 	heldSent int64        // bytes of DATA appended since then
 	headFrom ring.Instant // a head, or the preface, is awaited since; 0: none is
@@ -43,6 +44,7 @@ func (c *h2conn) recv(b ring.Buf) {
 
 // feed gives bytes to the engine, event by event.
 func (c *h2conn) feed(b []byte) {
+	c.walking = true
 	now := int64(c.l.rl.Now())
 	for len(b) > 0 && c.state == stateOpen {
 		b = b[c.x.Feed(now, b):]
@@ -50,6 +52,7 @@ func (c *h2conn) feed(b []byte) {
 			c.handle(&ev)
 		}
 	}
+	c.walking = false
 }
 
 func (c *h2conn) handle(ev *h2.Event) {
@@ -95,6 +98,10 @@ func (c *h2conn) count(r h2.Reason) {
 func (c *h2conn) head(ev *h2.Event) {
 	s := c.l.takeH2stream(c, ev.ID)
 	c.x.TakeHead(&s.head)
+	if s.isTunnel() && string(s.head.Protocol) != webSocketProtocol {
+		s.respondBare(501) // RFC 9220 §3
+		return
+	}
 	if err := s.startExchange(ev.End); err != nil {
 		c.l.n.panics.Add(1)
 		c.l.logPanic(err)
@@ -195,7 +202,9 @@ const h2batch = 16 << 10
 
 func (c *h2conn) recvEnd() {
 	// Nothing can come any more: no body, no window.
+	c.walking = true
 	c.streams.each(func(s *h2stream) { s.peerEnded() })
+	c.walking = false
 	c.settleDown()
 }
 
@@ -211,7 +220,14 @@ func (c *h2conn) waiting() (waiting bool) {
 
 // drain: the peer is to open no more streams, those that it has opened are
 // served. One that has none hears of it at a time of its own (arm).
-func (c *h2conn) drain() { c.settleDown() }
+func (c *h2conn) drain() {
+	c.streams.each(func(s *h2stream) {
+		if s.ws != nil {
+			s.ws.drain()
+		}
+	})
+	c.settleDown()
+}
 
 func (c *h2conn) shutdown() {
 	c.ending = true
@@ -222,6 +238,9 @@ func (c *h2conn) fail(cause error) {
 	c.streams.each(func(s *h2stream) {
 		if s.handling {
 			s.fail(cause)
+		} else if w := s.ws; w != nil {
+			s.ws = nil
+			w.fail(cause)
 		}
 	})
 }
@@ -304,7 +323,14 @@ func (c *h2conn) look(now ring.Instant) {
 		c.end()
 		return
 	}
-	c.streams.each(func(s *h2stream) { s.checkBodyRate(now) })
+	c.walking = true
+	c.streams.each(func(s *h2stream) {
+		s.checkBodyRate(now)
+		if s.ws != nil {
+			s.ws.expire(now)
+		}
+	})
+	c.walking = false
 	if c.tooSlow(now) {
 		c.l.n.timeouts[TimeoutResponseRate].Add(1)
 		c.abort(errTooSlow)

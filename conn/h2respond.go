@@ -45,6 +45,10 @@ func (s *h2stream) respondBare(status int) {
 
 // respondWhole frames a response of which nothing has gone.
 func (s *h2stream) respondWhole() {
+	if s.isTunnel() && s.resp.Status()/100 == 2 {
+		s.logBad(errNoTunnel)
+		s.resp.Fail(501)
+	}
 	b := s.c.stage()
 	m := s.meta(int64(len(s.resp.Staged())))
 	m.Date = s.l.date()
@@ -197,6 +201,8 @@ func (s *h2stream) appendFrame(n int) {
 		s.conclude()
 	case s.handling:
 		s.settle(len(s.data))
+	case s.ws != nil:
+		s.ws.sentFrame()
 	}
 }
 

@@ -33,6 +33,7 @@ type h2stream struct {
 	short    bool                       // and less than was declared
 	data     []byte                     // of the response, to be framed
 	dataBuf  *bytebufferpool.ByteBuffer // it is in; nil: in resp
+	ws       *wsSession                 // of which this is the transport; nil: of none
 
 	// Written on loop before the handler runs, and only read from then on:
 	head h2.Head
@@ -123,6 +124,10 @@ func (s *h2stream) startExchange(end bool) error {
 // it is: the handler may raise the limit yet. What is dropped is not given back
 // to the peer's windows before the stream is released.
 func (s *h2stream) recvData(ev *h2.Event) {
+	if s.ws != nil {
+		s.recvWebSocket(ev)
+		return
+	}
 	if !s.handling || s.deaf {
 		return
 	}
@@ -160,6 +165,10 @@ func (s *h2stream) recvEnd() {
 
 // peerEnded: the connection's FIN has come.
 func (s *h2stream) peerEnded() {
+	if s.ws != nil {
+		s.ws.recvEnd()
+		return
+	}
 	if !s.handling {
 		return
 	}
@@ -172,6 +181,10 @@ func (s *h2stream) peerEnded() {
 
 // wasReset: nobody waits for the response.
 func (s *h2stream) wasReset() {
+	if w := s.ws; w != nil {
+		s.ws = nil
+		w.fail(app.ErrGone)
+	}
 	if s.handling {
 		s.lost = true
 		s.fail(app.ErrGone)
@@ -231,6 +244,9 @@ func (s *h2stream) Done(o ring.Outcome) ring.Task {
 		s.resp.Fail(500)
 		s.respond()
 	default:
+		if a := s.switched(); a != nil {
+			return s.becomeWebSocket(a)
+		}
 		s.respond()
 	}
 	if c.due > 0 {

@@ -19,6 +19,9 @@ func (s *h2stream) commit(resp *app.Response) error {
 	}
 	m := s.meta(-1)
 	body, declared, err := m.Judge()
+	if err == nil && s.isTunnel() && m.Status/100 == 2 {
+		err = errNoTunnel
+	}
 	if err != nil {
 		resp.Fail(500)
 		s.badHead = err

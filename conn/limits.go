@@ -219,6 +219,6 @@ func (r Rate) allowance(n int) time.Duration {
 
 // h2config is what HTTP/2 connections are made with.
 func (l *Limits) h2config() (*h2.Config, error) {
-	c := &h2.Config{Limits: l.H2, Budgets: l.H2Budgets}
+	c := &h2.Config{Limits: l.H2, Budgets: l.H2Budgets, ConnectProtocol: true} // RFC 8441
 	return c, c.Validate()
 }

@@ -32,9 +32,10 @@ type loop struct {
 	engine int // which of the Server's
 	tls    secureShare
 
-	scratch  []byte  // a response being put together; at most maxScratch is kept
-	held     []*conn // whose output waits for the end of a pipelined batch
-	hurried  int     // further turns wanted
+	scratch  []byte       // a response being put together; at most maxScratch is kept
+	held     []*conn      // whose output waits for the end of a pipelined batch
+	hurried  int          // further turns wanted
+	wsHeld   []*wsSession // whose callbacks may have lost the loop
 	dateText [dateLen]byte
 	dateSec  int64
 	logAt    ring.Instant // begin of the interval in which logged counts
@@ -248,6 +249,7 @@ func (l *loop) sendHeld() {
 		}
 	}
 	l.held = l.held[:0]
+	l.flushSessions()
 }
 
 // date is the Date field's value: the same bytes for a second.

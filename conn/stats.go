@@ -61,13 +61,17 @@ const (
 	TimeoutDrain
 	// TimeoutHandshake: the TLS handshake took longer than HandshakeTimeout.
 	TimeoutHandshake
+	// TimeoutPong: a WebSocket peer was silent, and did not answer a Ping.
+	TimeoutPong
+	// TimeoutClosing: … did not answer a Close.
+	TimeoutClosing
 
 	// NumTimeouts is one more than the largest Timeout.
 	NumTimeouts = int(iota)
 )
 
 var timeouts = [NumTimeouts]string{"none", "keep-alive", "request head", "body rate",
-	"response rate", "unread body", "linger", "drain", "handshake"}
+	"response rate", "unread body", "linger", "drain", "handshake", "pong", "closing handshake"}
 
 // String is the time limit in words.
 func (t Timeout) String() string { return timeouts[t] }
@@ -100,6 +104,8 @@ type Stats struct {
 	H2Resets     uint64                // streams that we reset because their handler failed
 	H2Rejections [h2.NumReasons]uint64 // streams and connections, by h2.Reason; [0]: reset by the peer
 
+	WebSocket WebSocketStats
+
 	Secured    uint64                 // TLS handshakes that succeeded
 	Handshakes [tls.NumReasons]uint64 // those that failed, by tls.Reason
 	Truncated  uint64                 // connections with TLS that their client ended without saying so
@@ -111,6 +117,7 @@ type Stats struct {
 type tallies struct {
 	requests, handled, bytesIn, bytesOut uint64
 	responses                            [6]uint64
+	ws                                   wsTallies
 }
 
 // counters are one loop's share of Stats, read from anywhere.
@@ -128,6 +135,7 @@ type counters struct {
 	h2rejections                                [h2.NumReasons]atomic.Uint64
 	secured, truncated, badRecords              atomic.Uint64
 	handshakes                                  [tls.NumReasons]atomic.Uint64
+	ws                                          wsCounters
 	_                                           [64]byte // no two loops share a line
 }
 
@@ -140,6 +148,7 @@ func (l *loop) publish() {
 	for i, n := range l.m.responses {
 		l.n.responses[i].Store(n)
 	}
+	l.n.ws.publish(&l.m.ws)
 }
 
 func (n *counters) addTo(s *Stats) {
@@ -167,6 +176,7 @@ func (n *counters) addTo(s *Stats) {
 	s.H2Conns += n.h2conns.Load()
 	s.H2Resets += n.h2resets.Load()
 	addAll(s.H2Rejections[:], n.h2rejections[:])
+	n.ws.addTo(&s.WebSocket)
 	s.Secured += n.secured.Load()
 	s.Truncated += n.truncated.Load()
 	s.BadRecords += n.badRecords.Load()

@@ -15,6 +15,7 @@ import (
 
 	"github.com/uringserve/uringserve"
 	"github.com/uringserve/uringserve/app"
+	"github.com/uringserve/uringserve/app/ws"
 )
 
 // The bounds of parameters.
@@ -33,6 +34,7 @@ type api struct {
 	routes  map[string]route
 	chunk   []byte // what /bytes repeats
 	buffers sync.Pool
+	echoes  ws.Upgrader
 }
 
 // A route is an endpoint. Methods that only read have no body.
@@ -45,6 +47,8 @@ func newAPI(testEndpoints bool) *api {
 	a := &api{version: version(), info: func() uringserve.Info { return uringserve.Info{} }}
 	a.chunk = bytes.Repeat([]byte("the quick brown fox jumps over the lazy dog, once more and again\n"), chunkBytes/64)[:chunkBytes]
 	a.buffers.New = func() any { b := make([]byte, chunkBytes); return &b }
+	a.echoes.Handler = ws.HandlerFunc(echoMessage)
+	a.echoes.Compression = true
 	a.routes = map[string]route{
 		"/":          {"GET", a.page},
 		"/plaintext": {"GET", plaintext},
@@ -55,7 +59,6 @@ func newAPI(testEndpoints bool) *api {
 		"/delay":     {"GET", delay},
 		"/request":   {"GET", request},
 		"/sse":       {"GET", events},
-		"/ws":        {"GET", websocket},
 	}
 	if testEndpoints {
 		a.routes["/spin"] = route{"GET", spin}
@@ -67,6 +70,8 @@ func newAPI(testEndpoints bool) *api {
 func (a *api) Serve(req *app.Request, resp *app.Response) {
 	r, ok := a.routes[string(req.Path)]
 	switch {
+	case string(req.Path) == "/ws": // whatever the method: over HTTP/2 it is CONNECT
+		a.echoes.Serve(req, resp)
 	case !ok:
 		fail(resp, 404, "nothing is here; / lists what there is")
 	case req.Method != r.method && !(req.Method == "HEAD" && r.method == "GET") && string(req.Path) != "/request":
@@ -278,9 +283,9 @@ func events(req *app.Request, resp *app.Response) {
 	}
 }
 
-func websocket(_ *app.Request, resp *app.Response) {
-	fail(resp, 501, "WebSocket is "+errNotYet.Error())
-}
+// echoMessage sends a message back. Who waits for it finds out by itself that the
+// connection has ended.
+func echoMessage(c *ws.Conn, kind ws.Kind, p []byte) { _ = c.Write(kind, p) }
 
 // number is a parameter in its range; unset stands for a missing one, -1: it
 // must be there. If it is wrong, that is answered.

@@ -94,7 +94,7 @@ func TestEndpoints(t *testing.T) {
 			{"GET", "/sse?n=2&ms=0", "", 200, "text/event-stream", "id: 1\ndata: event 1 of 2\n\nid: 2\n"},
 			{"GET", "/sse?n=x", "", 400, "text/plain", "n must be"},
 			{"GET", "/sse?ms=60001", "", 400, "text/plain", "ms must be"},
-			{"GET", "/ws", "", 501, "text/plain", "WebSocket"},
+			{"GET", "/ws", "", 426, "text/plain", "here is a WebSocket"},
 		} {
 			resp, body := fetch(t, c.method, url+c.path, strings.NewReader(c.body))
 			if resp.StatusCode != c.status || !strings.HasPrefix(resp.Header.Get("Content-Type"), c.kind) ||

@@ -48,6 +48,7 @@ var links = []link{
 	{"/delay?ms=500", "GET /delay?ms=M", "an answer after M milliseconds, by a handler that blocks"},
 	{"/request", "GET /request", "this request as the server saw it"},
 	{"/sse?n=5&ms=500", "GET /sse?n=N&ms=M", "N server-sent events, M milliseconds apart"},
+	{"", "GET /ws", "a WebSocket: messages are sent back"},
 }
 
 // page says what runs.
