@@ -126,12 +126,13 @@ func show(b []byte) string {
 
 func (r *replayer) String() string { return strings.Join(r.log, "; ") }
 
-// everyCut calls f with in cut in two at every place, if it is long at some,
-// and once with every byte by itself.
+// everyCut calls f with in cut in two, at every place of the first 400 and at
+// some of the others, and once with every byte by itself.
 func everyCut(in []byte, f func(pieces ...[]byte)) {
-	step := 1 + len(in)/400
-	for at := 0; at <= len(in); at += step {
-		f(in[:at], in[at:])
+	for at := 0; at <= len(in); at++ {
+		if f(in[:at], in[at:]); at > 400 {
+			at += len(in) / 20
+		}
 	}
 	var bytewise [][]byte
 	for i := range in {
