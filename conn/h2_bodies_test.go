@@ -326,7 +326,11 @@ func TestH2Unread(t *testing.T) {
 	for range 20 {
 		id := c.post("/")
 		f.idle()
-		if a := c.want("ignored", id, 200, "ignored"); a.reset == nil || *a.reset != h2.CodeNoError {
+		if a := c.want("ignored", id, 200, "ignored"); a.reset != nil {
+			t.Fatal("reset with its answer")
+		}
+		f.advance(lingerTime + slack)
+		if a := c.answer(id); a.reset == nil || *a.reset != h2.CodeNoError {
 			t.Fatalf("reset: %v, want NO_ERROR", a.reset)
 		}
 		const late = 20_000 // was on its way

@@ -31,6 +31,7 @@ func TestH2BodyLimit(t *testing.T) {
 				c.data(id, strings.Repeat("x", n), true)
 			}
 			f.idle()
+			f.advance(lingerTime + slack)
 			a := c.want(fmt.Sprintf("%d bytes, declared %v", n, declared), id, status, "")
 			var be *app.BodyError
 			if status == 413 && (!errors.As(got, &be) || be.Fault != app.BodyTooLarge) {
@@ -115,6 +116,7 @@ func TestH2RefusedBody(t *testing.T) {
 	_, c := serveH2(t, hello)
 	for range 30 {
 		id := c.post("/"+strings.Repeat("a", 9000), "content-length", "60000")
+		c.f.advance(lingerTime + slack)
 		a := c.want("refused", id, 414, "")
 		if a.reset == nil || *a.reset != h2.CodeNoError {
 			t.Fatalf("reset %v", a.reset)

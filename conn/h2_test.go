@@ -177,6 +177,7 @@ func TestH2Continue(t *testing.T) {
 
 	id = c.post("/leave", expect...)
 	f.idle()
+	f.advance(lingerTime + slack)
 	if a := c.want("nobody reads", id, 200, ""); a.interim != nil || a.reset == nil || *a.reset != h2.CodeNoError {
 		t.Errorf("interim %v, reset %v; want none, and NO_ERROR (RFC 9113 §8.1)", a.interim, a.reset)
 	}

@@ -266,7 +266,7 @@ func (c *h2conn) arm() {
 		c.headFrom = now
 	}
 	switch {
-	case c.streams.count > 0:
+	case c.streams.count > 0 || c.x.Lingering() > 0:
 		c.lookLater()
 	case awaits:
 		if c.reason != TimeoutHead || c.deadline == 0 {
@@ -282,10 +282,19 @@ func (c *h2conn) arm() {
 	}
 }
 
+// lingerTime is how long a client at most may go on to send a request that has
+// been answered before it is told to stop, see h2.Conn.EndLingering; half of it at
+// least.
+const lingerTime = heartbeat
+
 // lookLater has look called within a heartbeat.
 func (c *h2conn) lookLater() {
-	if c.reason != TimeoutBodyRate || c.deadline == 0 {
-		c.setTimer(TimeoutBodyRate, heartbeat)
+	after := heartbeat
+	if c.x.Lingering() > 0 {
+		after = lingerTime / 2
+	}
+	if c.reason != TimeoutBodyRate || c.deadline == 0 || c.deadline > c.l.rl.Now().Add(after) {
+		c.setTimer(TimeoutBodyRate, after)
 	}
 }
 
@@ -336,6 +345,7 @@ func (c *h2conn) look(now ring.Instant) {
 		c.abort(errTooSlow)
 		return
 	}
+	c.x.EndLingering()
 	c.settleDown()
 }
 

@@ -284,8 +284,8 @@ func (s *h2stream) timeBody(d time.Duration) {
 	}
 }
 
-// refused: the stream is reset with NO_ERROR when the response is over (RFC
-// 9113 §8.1). s.mu is held.
+// refused: the stream is reset with NO_ERROR a while after the response is over
+// (h2.Conn.EndLingering). s.mu is held.
 func (s *h2stream) refused() {}
 
 // trailers are the request's. s.mu is held.

@@ -223,7 +223,9 @@ func (c *Conn) endTrailers(s *stream, r *headReader) {
 		c.resetStream(s, BodyTooShort)
 	default:
 		s.transit(recvHeadersEnd)
-		c.emit(Event{Kind: EventTrailers, ID: s.id, End: true, Trailers: &r.head.Fields})
+		if s.linger == lingerNot {
+			c.emit(Event{Kind: EventTrailers, ID: s.id, End: true, Trailers: &r.head.Fields})
+		}
 		c.settle(s)
 	}
 }

@@ -24,7 +24,9 @@ type Conn struct {
 	closed  closedStreams
 	sched   scheduler
 	early   earlyPriorities
-	highest uint32 // the highest stream that the peer opened
+	// lingering is how many streams are released and live, see EndLingering.
+	lingering int
+	highest   uint32 // the highest stream that the peer opened
 
 	sendWindow int32 // octets we may send on all streams
 	recvWindow int32 // octets the peer may send on all streams

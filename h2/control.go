@@ -35,9 +35,10 @@ func (c *Conn) rstStream(h FrameHeader, p []byte) {
 	case ignore:
 		c.late()
 	case accept:
+		held := s.linger == lingerNot
 		s.transit(recvReset)
 		c.settle(s)
-		if c.spend(&c.levels.resets, c.cfg.Budgets.Resets, ResetFlood) {
+		if c.spend(&c.levels.resets, c.cfg.Budgets.Resets, ResetFlood) && held {
 			c.emit(Event{Kind: EventReset, ID: h.ID, ByPeer: true, Code: Code(binary.BigEndian.Uint32(p))})
 		}
 	}

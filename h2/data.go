@@ -29,7 +29,7 @@ func (c *Conn) beginData(h FrameHeader) {
 		c.discardData()
 		c.streamError(h.ID, s, o.reason)
 		return
-	case h.Length > int(s.recvWindow):
+	case h.Length > max(int(s.recvWindow), 0): // §6.9.1: an empty frame needs none
 		c.discardData()
 		c.resetStream(s, StreamWindowExceeded)
 		return
@@ -82,7 +82,7 @@ func (c *Conn) beginContent(s *stream, pad int) {
 	c.returnConn(pad)
 	c.returnStream(s, pad)
 	if in.phase = phaseData; n == 0 {
-		c.endContent(nil)
+		c.endContent(s, nil)
 	}
 }
 
@@ -96,19 +96,30 @@ func (c *Conn) data(b []byte) {
 		c.skip(c.in.left - len(b) + c.in.pad)
 		return
 	}
-	s.unread += int32(len(b))
+	if s.linger == lingerNot {
+		s.unread += int32(len(b))
+	} else {
+		c.returnConn(len(b)) // nobody reads it
+	}
 	if s.declared > 0 {
 		s.declared -= int64(len(b))
 	}
 	if c.in.left -= len(b); c.in.left == 0 {
-		c.endContent(b)
+		c.endContent(s, b)
 		return
 	}
-	c.emit(Event{Kind: EventData, ID: s.id, Data: b})
+	c.emitData(s, b, false)
 }
 
-// endContent goes on after the last bytes of content, b.
-func (c *Conn) endContent(b []byte) {
+// emitData hands on content of a stream, if somebody is there to take it.
+func (c *Conn) emitData(s *stream, b []byte, end bool) {
+	if (end || len(b) > 0) && s.linger == lingerNot {
+		c.emit(Event{Kind: EventData, ID: s.id, Data: b, End: end})
+	}
+}
+
+// endContent goes on after the last bytes of content of s, b.
+func (c *Conn) endContent(s *stream, b []byte) {
 	in := &c.in
 	if in.pad == 0 {
 		in.phase = phaseHeader
@@ -116,9 +127,7 @@ func (c *Conn) endContent(b []byte) {
 		return
 	}
 	in.phase, in.left, in.pad = phasePadding, in.pad, 0
-	if len(b) > 0 {
-		c.emit(Event{Kind: EventData, ID: in.frame.ID, Data: b})
-	}
+	c.emitData(s, b, false)
 }
 
 // endData ends a DATA frame, b its last content.
@@ -128,13 +137,11 @@ func (c *Conn) endData(b []byte) {
 		return
 	}
 	if !c.in.frame.Flags.Has(FlagEndStream) {
-		if len(b) > 0 {
-			c.emit(Event{Kind: EventData, ID: s.id, Data: b})
-		}
+		c.emitData(s, b, false)
 		return
 	}
 	s.transit(recvDataEnd)
-	c.emit(Event{Kind: EventData, ID: s.id, Data: b, End: true})
+	c.emitData(s, b, true)
 	c.settle(s)
 }
 
@@ -187,9 +194,9 @@ func (c *Conn) returnConn(n int) {
 }
 
 // returnStream gives n octets back to a stream's window, unless the peer has
-// ended it.
+// ended it, or nobody wants more.
 func (c *Conn) returnStream(s *stream, n int) {
-	if !s.state.remoteOpen() {
+	if !s.state.remoteOpen() || s.linger != lingerNot {
 		return
 	}
 	s.consumed += int32(n)

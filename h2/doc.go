@@ -33,6 +33,9 @@
 // ErrGone or do nothing; calls that are not legal answer a *StateError and
 // change nothing.
 //
+// A stream that is released before the peer has ended its request lingers for a
+// while, until EndLingering resets it.
+//
 // # Errors of the peer
 //
 // A malformed request is reset (EventRejected); one that is too large, or not

@@ -197,6 +197,14 @@ func (m *model) sendBody() {
 	s.left -= n
 	s.upload -= int64(h.Length)
 	m.upload -= int64(h.Length)
+	m.forget(id, s)
+}
+
+// forget: a stream that both sides have ended is over for the client.
+func (m *model) forget(id uint32, s *modelStream) {
+	if s.ended && s.done {
+		delete(m.streams, id)
+	}
 }
 
 // credit opens our windows.
@@ -241,6 +249,7 @@ func (m *model) oddity() {
 		if s != nil && !s.ended && !s.reset && s.left == 0 { // trailers
 			m.wire = AppendHeadersFrames(m.wire, id, m.enc.AppendField(nil, []byte("x"), []byte("y"), false), true, 16384)
 			s.ended = true
+			m.forget(id, s)
 		}
 	}
 }
@@ -289,8 +298,8 @@ func (m *model) event(ev Event) {
 }
 
 func (m *model) checkBounds() {
-	if n := m.c.streams.count; n > m.cfg.Limits.Streams || n != len(m.held) {
-		m.fatalf("%d streams, %d held", n, len(m.held))
+	if n := m.c.streams.count; n > m.cfg.Limits.Streams || n != len(m.held)+m.c.Lingering() || m.c.Lingering() > m.cfg.Limits.Streams/2 {
+		m.fatalf("%d streams, %d held, %d linger", n, len(m.held), m.c.Lingering())
 	}
 	if len(m.c.in.partial) > m.cfg.Limits.FrameBytes || len(m.c.block.joined) > m.cfg.Limits.BlockBytes ||
 		len(m.c.closed.ring) > closedKept || len(m.c.early.list) > earlyKept {
@@ -326,6 +335,9 @@ func (m *model) own() {
 			}
 		}
 		m.release(id, h)
+	}
+	if m.rng.n(30) == 0 {
+		m.c.EndLingering()
 	}
 	m.write(1 + m.rng.n(5))
 }
@@ -484,6 +496,7 @@ func (m *model) finish() bool {
 		m.answer(id, h)
 		m.release(id, h)
 	}
+	m.c.EndLingering()
 	m.write(100)
 	m.drain()
 	for id, s := range m.streams {

@@ -31,18 +31,19 @@ func (c *Conn) emitRejected(id uint32, r Reason, l *level, b Budget, flood Reaso
 
 // resetStream resets a stream of the owner's because of what the peer did.
 func (c *Conn) resetStream(s *stream, r Reason) {
-	known := s.state.live()
+	known := s.state.live() && s.linger == lingerNot
+	id := s.id
 	s.transit(sendReset)
 	c.settle(s)
-	c.queueReset(s.id, r.Code())
+	c.queueReset(id, r.Code())
 	if c.err != nil || !c.spend(&c.levels.forced, c.cfg.Budgets.ForcedResets, ForcedResetFlood) {
 		return
 	}
 	kind := EventReset
 	if !known {
-		kind = EventRejected // the owner knows already that it is over
+		kind = EventRejected // for the owner it is over already
 	}
-	c.emit(Event{Kind: kind, ID: s.id, Code: r.Code(), Reason: r})
+	c.emit(Event{Kind: kind, ID: id, Code: r.Code(), Reason: r})
 }
 
 func (c *Conn) queueReset(id uint32, code Code) {
@@ -50,7 +51,8 @@ func (c *Conn) queueReset(id uint32, code Code) {
 	c.queued()
 }
 
-// settle does what a change of state leads to.
+// settle does what a change of state leads to. It is the last that is done with
+// a stream: one that lingers may be gone then.
 func (c *Conn) settle(s *stream) {
 	if s.state == StateEnded {
 		c.levels.resets.refund()
@@ -58,6 +60,10 @@ func (c *Conn) settle(s *stream) {
 	if !s.state.localOpen() {
 		s.ready, s.end = 0, false
 		c.sched.remove(s)
+	}
+	if s.linger != lingerNot && !s.state.live() {
+		c.lingering--
+		c.forget(s)
 	}
 }
 
@@ -79,9 +85,8 @@ func (c *Conn) Reset(id uint32, code Code) {
 // count against Limits.Streams, so that no more handlers can run than that,
 // whatever the peer resets. The id must not be used any more.
 //
-// A stream of which we have sent the end, but not received it, is reset with
-// NO_ERROR (RFC 9113 §8.1); one whose response has not ended, with
-// INTERNAL_ERROR.
+// A stream whose response has not ended is reset with INTERNAL_ERROR. One whose
+// response has ended before the request lingers: see EndLingering.
 func (c *Conn) Release(id uint32) {
 	s := c.streams.get(id)
 	if s == nil {
@@ -89,14 +94,55 @@ func (c *Conn) Release(id uint32) {
 	}
 	switch s.state {
 	case StateHalfClosedLocal:
+		if c.err == nil && c.lingering < c.cfg.Limits.Streams/2 {
+			c.lingering++
+			s.linger = lingerNew
+			c.returnConn(int(s.unread))
+			s.unread = 0
+			return
+		}
 		c.Reset(id, CodeNoError)
 	case StateOpen, StateHalfClosedRemote:
 		c.Reset(id, CodeInternalError)
 	}
 	if c.err == nil {
 		c.returnConn(int(s.unread))
-		c.closed.add(id, s.state)
+	}
+	c.forget(s)
+}
+
+// forget removes a stream that is not live, but if the connection is over.
+func (c *Conn) forget(s *stream) {
+	if c.err == nil {
+		c.closed.add(s.id, s.state)
 	}
 	c.sched.remove(s)
 	c.streams.remove(s)
+}
+
+// Lingering is how many streams linger: they were released with the response
+// ended and the request not. If there are any, EndLingering is due in a while.
+func (c *Conn) Lingering() int { return c.lingering }
+
+// EndLingering resets the streams that have lingered since before its last call,
+// with NO_ERROR. RFC 9113 §8.1 allows that as soon as the response has ended. But
+// clients that learn of the response and of the reset at one time, while they
+// send, report the reset; so they get the time between two calls to find the
+// response. What they still send is dropped, and is at most what was left of the
+// stream's window, which is not given back. Many of them end by themselves.
+//
+// Meanwhile such a stream counts against Limits.Streams. At most half of those
+// linger; further ones are reset by Release.
+func (c *Conn) EndLingering() {
+	if c.lingering == 0 || c.err != nil {
+		return
+	}
+	for s := range c.streams.all {
+		switch s.linger {
+		case lingerNew:
+			s.linger = lingerOld
+		case lingerOld:
+			c.Reset(s.id, CodeNoError)
+		}
+	}
 }

@@ -6,7 +6,7 @@ type stream struct {
 	state State // changed by transit alone
 	queue uint8 // the scheduler's queue it waits in, plus 1; 0: none
 
-	held     bool // announced by an event, and not released yet
+	linger   linger
 	headSent bool // the final head; DATA may go
 	end      bool // END_STREAM goes after the last ready byte
 
@@ -26,6 +26,15 @@ type stream struct {
 	next, prev *stream // in the scheduler's queue; next also in the free list
 	chain      *stream // in streams
 }
+
+// linger says whether a stream outlives its Release.
+type linger uint8
+
+const (
+	lingerNot linger = iota
+	lingerNew        // released with its request unended, since the last EndLingering
+	lingerOld        // since before that
+)
 
 // transit applies an input, and answers what is to be done. Only accepted
 // inputs change the state.
@@ -60,13 +69,16 @@ func (t *streams) get(id uint32) *stream {
 	return s
 }
 
-// all yields the streams in any order; none may be added or removed meanwhile.
+// all yields the streams in any order. Meanwhile none may be added, and none but
+// the one that it has yielded removed.
 func (t *streams) all(yield func(*stream) bool) {
 	for _, s := range t.slots {
-		for ; s != nil; s = s.chain {
+		for s != nil {
+			next := s.chain
 			if !yield(s) {
 				return
 			}
+			s = next
 		}
 	}
 }
