@@ -244,7 +244,9 @@ type fakeConn struct {
 	sends   int
 	maxSend int
 
-	paused, fin, closed, aborted, done, broken bool
+	paused, fin, closed, aborted, done, broken, detaching bool
+
+	left, far net.Conn // after Detached: ours and the peer's
 }
 
 const anyWindow = 1 << 40
@@ -284,6 +286,7 @@ func (c *fakeConn) ResumeRecv()          { c.paused = false }
 func (c *fakeConn) CloseWrite()          { c.fin = true }
 func (c *fakeConn) Close()               { c.closed = true }
 func (c *fakeConn) Abort()               { c.closed, c.aborted = true, true }
+func (c *fakeConn) Detach()              { c.detaching = true }
 func (c *fakeConn) RemoteAddr() net.Addr { return &net.TCPAddr{Port: 4242} }
 func (c *fakeConn) LocalAddr() net.Addr  { return &net.TCPAddr{Port: 80} }
 func (c *fakeConn) Listener() int        { return 3 }
@@ -295,6 +298,11 @@ func (c *fakeConn) step() bool {
 	case c.closed:
 		c.done = true
 		c.h.Closed()
+		return true
+	case c.detaching:
+		c.done = true
+		c.left, c.far = net.Pipe()
+		c.h.Detached(c.left)
 		return true
 	case c.sending > 0 && c.sending <= c.window && !c.broken:
 		c.window -= c.sending

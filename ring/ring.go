@@ -129,7 +129,8 @@ type LoopHandler interface {
 // engine never calls back from within a method of Conn.
 //
 // The order is: Recv…, then RecvEnd at most once; Sent for each Send; Broken
-// at most once, after which only Closed follows; Closed exactly once, last.
+// at most once, after which only Closed follows; Closed exactly once, last, or
+// Detached in its place.
 type ConnHandler interface {
 	// Recv hands over received bytes, at least one. The lease on b is the
 	// handler's: it releases it exactly once, on loop, now or later.
@@ -151,6 +152,13 @@ type ConnHandler interface {
 	// Closed says that the kernel holds nothing of this connection any more.
 	// The Conn must not be used again.
 	Closed()
+
+	// Detached is the answer to Conn.Detach, in place of Closed: the connection
+	// has left the engine. nc, which is the handler's from now on, is the same
+	// socket with nothing lost and nothing read ahead: a *net.TCPConn or
+	// *net.UnixConn where the system has them, without deadlines. Its methods
+	// are not to be called on the loop: they block.
+	Detached(nc net.Conn)
 }
 
 // Conn is one connection of an engine. All methods are on loop, none blocks.
@@ -183,6 +191,16 @@ type Conn interface {
 	// Abort is Close with a reset (RST) to the peer where the transport has
 	// one.
 	Abort()
+
+	// Detach takes the connection out of the engine: Detached follows once the
+	// kernel holds nothing of it on our behalf. It is legal while no Send is
+	// outstanding; none follows, nor anything else but Close and Abort, which
+	// come before it: then Closed follows. What had been received by then still
+	// comes by Recv and RecvEnd, whether receiving was paused or not. Instead of
+	// Detached, Broken may come, if the connection fails meanwhile, or Closed,
+	// as after Abort, if the system has no descriptor left. It may take as long
+	// as a thread is stuck that has led the loop, as the end of Close may.
+	Detach()
 
 	// RemoteAddr and LocalAddr may allocate and ask the kernel at the first
 	// call. Nil for an unnamed peer of a Unix socket.

@@ -43,10 +43,12 @@ func (x *exchange) Recv(b ring.Buf) {
 	b.Release()
 	x.loop.Dispatch(x)
 }
-func (x *exchange) RecvEnd()                   { x.conn.Close() }
-func (x *exchange) Sent()                      {}
-func (x *exchange) Broken(error)               { x.conn.Close() }
-func (x *exchange) Closed()                    { x.closed.Add(1) }
+func (x *exchange) RecvEnd()     { x.conn.Close() }
+func (x *exchange) Sent()        {}
+func (x *exchange) Broken(error) { x.conn.Close() }
+func (x *exchange) Closed()      { x.closed.Add(1) }
+
+func (x *exchange) Detached(net.Conn)          {}
 func (x *exchange) Route() (uint64, ring.Hint) { return 0, ring.HintNone }
 func (x *exchange) Detach()                    {}
 func (x *exchange) Run(ring.Run) {

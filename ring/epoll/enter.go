@@ -60,6 +60,8 @@ func (p *Port) submit() {
 			p.failed(op.ud, p.calls.Shutdown(op.fd, op.kind == opShutdown))
 		case opClose:
 			p.close(op.fd, op.ud)
+		case opLeave:
+			p.leave(op.fd, op.ud)
 		}
 		op.b = nil
 	}
@@ -153,6 +155,15 @@ func (p *Port) cancel(target, ud proactor.UserData) {
 			p.failed(ud, errno)
 		}
 	}
+}
+
+// leave closes fd, whose socket somebody else has open: it would go on telling
+// of itself.
+func (p *Port) leave(fd int, ud proactor.UserData) {
+	if d := p.named(ud); d != nil && int(d.fd) == fd {
+		p.failed(ud, p.calls.Unwatch(fd))
+	}
+	p.close(fd, ud)
 }
 
 // close closes fd and forgets it. A descriptor that was never watched is

@@ -458,3 +458,32 @@ func TestDisposeLeavesNothing(t *testing.T) {
 		t.Errorf("%d descriptors before, %d after", before, after)
 	}
 }
+
+// A socket that lives on under another descriptor is not heard of any more,
+// also when its slot has another user.
+func TestLeave(t *testing.T) {
+	p := newTestPort(t, Options{})
+	p.provideAll()
+	pair, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_NONBLOCK, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer unix.Close(pair[1])
+	other, err := unix.Dup(pair[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer unix.Close(other)
+	recv := ud(proactor.OpRecv, 0)
+	p.Recv(pair[0], recv)
+	p.quiet("nothing is there")
+	p.Cancel(recv, ud(proactor.OpCancel, 0))
+	p.want("cancelled", recv, failure(proactor.ECANCELED))
+	p.Leave(pair[0], ud(proactor.OpClose, 0))
+	unix.Write(pair[1], []byte("x"))
+	p.quiet("it has left")
+	var events [8]Event
+	if n, errno := p.calls.Wait(events[:], proactor.NoWait, 0); n != 0 || errno != 0 {
+		t.Errorf("%d events of it, %d", n, errno)
+	}
+}

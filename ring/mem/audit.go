@@ -105,6 +105,16 @@ func (a *audit) Shutdown(fd int, both bool, ud proactor.UserData) {
 }
 
 func (a *audit) Close(fd int, ud proactor.UserData) {
+	a.closing(fd)
+	a.Port.Close(fd, ud)
+}
+
+func (a *audit) Leave(fd int, ud proactor.UserData) {
+	a.closing(fd)
+	a.Port.Leave(fd, ud)
+}
+
+func (a *audit) closing(fd int) {
 	a.submit()
 	a.ops = slices.DeleteFunc(a.ops, func(o audited) bool {
 		if o.fd == fd && !o.skip {
@@ -115,7 +125,6 @@ func (a *audit) Close(fd int, ud proactor.UserData) {
 	if s := a.calls.socket(fd, "a close"); s != nil {
 		a.stale(s)
 	}
-	a.Port.Close(fd, ud)
 }
 
 // stale is as Port.stale: a receive of s completes once more.

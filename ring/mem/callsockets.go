@@ -143,11 +143,13 @@ func (c *Calls) Close(fd int) proactor.Errno {
 	}
 	c.k.note("%s closed, was %d", s.name, int32(fd))
 	if w := c.find(fd); w != nil {
+		if s.refs > 1 {
+			c.refuse(0, "descriptor %d closed while watched, and its socket lives on", fd)
+		}
 		c.haunt(w)
 	}
 	c.k.unwatch(fd, c)
-	c.k.free(fd)
-	s.close()
+	c.k.closeSocket(fd, s)
 	return 0
 }
 

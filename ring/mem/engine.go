@@ -229,5 +229,6 @@ func (e *Engine) Trace() string { return e.k.trace.String() }
 // Digest is a number that equal runs have in common.
 func (e *Engine) Digest() uint64 { return e.k.trace.digest }
 
-// Resets is how many connections Faults.Reset and Faults.Watch have broken.
+// Resets is how many connections Faults.Reset and Faults.Watch have broken, and
+// Faults.Accept has kept from leaving.
 func (e *Engine) Resets() int { return e.k.resets }

@@ -2,6 +2,7 @@ package mem_test
 
 import (
 	"fmt"
+	"net"
 	"time"
 
 	"github.com/uringserve/uringserve/ring"
@@ -39,6 +40,8 @@ func (e *echo) RecvEnd()     { e.conn.Close() }
 func (e *echo) Sent()        {}
 func (e *echo) Broken(error) { e.conn.Close() }
 func (e *echo) Closed()      {}
+
+func (e *echo) Detached(net.Conn) {}
 
 // A test drives the simulation from outside: it writes, runs until something
 // has happened, reads, and lets time pass.

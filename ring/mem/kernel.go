@@ -25,7 +25,7 @@ type kernel struct {
 	events    []event // by time
 	eventSeq  uint64
 	hard      map[int]bool // threads in SleepHard
-	resets    int          // connections that Faults.Reset or Watch broke
+	resets    int          // connections that Faults.Reset, Watch or Accept broke
 	pairs     int          // connections made
 	tcpPort   int          // the last one that was chosen
 	engines   int          // not closed
@@ -67,6 +67,9 @@ func (k *kernel) violate(format string, args ...any) {
 
 // open gives f the lowest free descriptor, as Unix does.
 func (k *kernel) open(f file) int {
+	if f.socket != nil {
+		f.socket.refs++
+	}
 	for i := range k.files {
 		if k.files[i] == (file{}) {
 			k.files[i] = f
@@ -86,6 +89,14 @@ func (k *kernel) file(fd int) file {
 }
 
 func (k *kernel) free(fd int) { k.files[fd-firstFD] = file{} }
+
+// closeSocket closes a descriptor of s, and s with its last one.
+func (k *kernel) closeSocket(fd int, s *socket) {
+	k.free(fd)
+	if s.refs--; s.refs == 0 {
+		s.close()
+	}
+}
 
 // openFiles counts descriptors, of listeners and connections.
 func (k *kernel) openFiles() (listeners, sockets int) {

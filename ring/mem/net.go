@@ -198,6 +198,20 @@ func (n sockets) CloseListener(fd int) {
 	l.release()
 }
 
+// Conn implements proactor.Sockets. By a fault there is no descriptor left.
+func (n sockets) Conn(fd int) (net.Conn, error) {
+	s := n.k.file(fd).socket
+	if s == nil {
+		n.k.violate("descriptor %d made a net.Conn, but it is not open", fd)
+		return nil, proactor.EBADF
+	}
+	if n.k.chance(n.k.o.Faults.Accept) {
+		n.k.resets++
+		return nil, proactor.EMFILE
+	}
+	return &netConn{k: n.k, s: s, fd: n.k.open(file{socket: s})}, nil
+}
+
 // Addrs implements proactor.Sockets.
 func (n sockets) Addrs(fd int) (remote, local net.Addr) {
 	s := n.k.file(fd).socket

@@ -202,11 +202,13 @@ func (p *Port) Close(fd int, ud proactor.UserData) {
 			o.end(-int32(proactor.ECANCELED))
 		}
 		p.k.note("%s closed", s.name)
-		p.k.free(fd)
-		s.close()
+		p.k.closeSocket(fd, s)
 		p.stale(s)
 	})
 }
+
+// Leave implements proactor.Port.
+func (p *Port) Leave(fd int, ud proactor.UserData) { p.Close(fd, ud) }
 
 // stale has a receive of s, which is closed, complete once more some time
 // later, as if it had been overtaken by the close and what followed. It must

@@ -30,6 +30,7 @@ type socket struct {
 	closed   bool           // no descriptor any more, or never again
 	linger0  bool           // closing resets
 	inFlight bool           // a delivery of out is under way
+	refs     int            // descriptors
 
 	source
 	noRoom        bool              // somebody is to be told when there is room

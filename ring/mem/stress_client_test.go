@@ -42,7 +42,8 @@ type talk struct {
 	in       []byte // read, not judged
 	answered int
 	ended    bool // we have sent a FIN
-	final    bool // the last request's handler exits
+	final    bool // the last request's handler exits, unless the connection
+	leaves   bool // has left by then
 }
 
 type ask struct {
@@ -95,6 +96,7 @@ func (t *talk) plan() {
 			a.act = actNothing
 		}
 		t.final = a.act == actExit
+		t.leaves = t.leaves || a.act == actLeave
 		a.body = make([]byte, a.request.body)
 		for k := range a.body {
 			a.body[k] = byte(c.random.Uint32())
@@ -124,7 +126,10 @@ func (t *talk) talk() {
 			t.ended = true
 			t.p.CloseWrite()
 		}
-		if !t.ended && t.answered == len(t.requests) && !t.final {
+		if !t.ended && t.answered == len(t.requests) {
+			if t.final && !t.leaves {
+				c.problem("client %d: an answer of a handler that exits", c.id)
+			}
 			t.p.Close()
 			return
 		}

@@ -36,6 +36,7 @@ const (
 	actFlush             // send a part of the response from the handler
 	actFlushOther        // the same, from another thread, and wait for it
 	actPost              // go to the loop by Post, and wait
+	actLeave             // the connection leaves the engine, and goes on outside
 	actExit              // runtime.Goexit: the connection is aborted
 	actHog               // sleep hard until nobody else needs the server
 
@@ -114,6 +115,8 @@ type serverConn struct {
 	broken  bool
 	closed  bool
 	aborted bool
+	leaving bool // Detach is to be called, or was
+	left    bool // it was
 }
 
 // keepBufs is how many buffers are held before what they say is copied out and
@@ -123,6 +126,10 @@ const keepBufs = 4
 func (c *serverConn) Recv(b ring.Buf) {
 	c.held = append(c.held, b)
 	c.next()
+	if c.left {
+		c.compact()
+		return
+	}
 	if len(c.held) >= keepBufs && !c.paused {
 		c.paused = true
 		c.c.PauseRecv()
@@ -169,7 +176,7 @@ func (c *serverConn) available() (n int) {
 
 // ready makes the task of the next request; nil: not yet.
 func (c *serverConn) ready() ring.Task {
-	if c.running != nil || c.broken || c.closed {
+	if c.running != nil || c.broken || c.closed || c.leaving {
 		return nil
 	}
 	defer func() {
@@ -231,7 +238,7 @@ type nowhere struct{}
 func (nowhere) ReleaseBuf(uint32) {}
 
 func (c *serverConn) resume() {
-	if c.paused && !c.broken && !c.closed {
+	if c.paused && !c.broken && !c.closed && !c.left {
 		c.paused = false
 		c.c.ResumeRecv()
 	}
@@ -294,6 +301,8 @@ func (c *serverConn) finish() {
 		c.aborted = true
 		c.release()
 		c.c.Close()
+	case c.leaving:
+		c.leave()
 	case c.ended && !c.sending && len(c.out) == 0:
 		c.aborted = true
 		c.release()
@@ -423,7 +432,9 @@ func (h *handler) Done(o ring.Outcome) ring.Task {
 		c.consume(h.size)
 	}
 	c.out = append(c.out, h.result...)
-	c.flush()
+	if c.leaving = h.q.act == actLeave; !c.leaving || h.q.id%2 == 0 {
+		c.flush()
+	}
 	next := c.ready()
 	c.finish()
 	return next

@@ -26,6 +26,7 @@ type conn struct {
 	state  state
 	fin    step // of CloseWrite
 	closed step // of the socket
+	detach step // of Detach
 	paused bool
 	fresh  bool // the leader is to look again whether it may read
 	abort  bool // close with a reset
@@ -206,7 +207,7 @@ func (c *conn) Listener() int { return c.listener }
 // lock is released meanwhile. False: there is nothing to wait for any more.
 func (c *conn) receive(r *runner) bool {
 	l := c.l
-	if c.state >= stateBroken || c.state == statePeerEnded && c.raw == nil {
+	if c.state >= stateBroken || c.detach != stepNone || c.state == statePeerEnded && c.raw == nil {
 		r.leads = false
 		return false
 	}
@@ -256,6 +257,7 @@ func (c *conn) received(r *runner, b *buffer, n int, err error) {
 		c.fail(err)
 	}
 	l.current = nil
+	c.leaveLater()
 }
 
 // fail reports that the connection failed.
@@ -284,6 +286,8 @@ func (c *conn) act(r *runner) {
 	case c.fin == stepWanted:
 		c.fin = stepDone
 		c.closeWrite()
+	case c.detach == stepWanted && !c.inRead:
+		c.leave()
 	}
 }
 
@@ -361,6 +365,7 @@ func (c *conn) closeWrite() {
 	} else if c.out != nil {
 		l.dirty.push(c)
 	}
+	c.leaveLater()
 }
 
 // closeSocket closes it, which ends the reading and writing of others.
@@ -403,6 +408,19 @@ func (c *conn) end() {
 	if !c.hungUp || c.inRead || c.inWrite || c.index < 0 {
 		return
 	}
+	c.forget()
+	if c.out != nil {
+		c.l.e.pools.put(c.out)
+		c.out = nil
+	}
+	c.l.changed()
+	if c.handler != nil {
+		c.handler.Closed()
+	}
+}
+
+// forget takes c out of loop.conns.
+func (c *conn) forget() {
 	l := c.l
 	last := len(l.conns) - 1
 	l.conns[c.index] = l.conns[last]
@@ -410,14 +428,6 @@ func (c *conn) end() {
 	l.conns[last] = nil
 	l.conns = l.conns[:last]
 	c.index = -1
-	if c.out != nil {
-		l.e.pools.put(c.out)
-		c.out = nil
-	}
-	l.changed()
-	if c.handler != nil {
-		c.handler.Closed()
-	}
 }
 
 // readSize is how large a buffer the next read gets.

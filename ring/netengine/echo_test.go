@@ -122,6 +122,8 @@ func (e *echo) Sent()        { e.out = false; e.pump() }
 func (e *echo) Broken(error) { e.c.Close() }
 func (e *echo) Closed()      {}
 
+func (e *echo) Detached(net.Conn) {}
+
 func TestEcho(t *testing.T) {
 	h := begin(t, Options{}, newEcho)
 	c := h.dial()

@@ -47,6 +47,8 @@ func (s *script) Broken(err error) {
 }
 func (s *script) Closed() { s.events <- "closed" }
 
+func (s *script) Detached(net.Conn) {}
+
 // scripted is an open function for begin; each connection is a copy of proto.
 func scripted(proto script) (open func(ring.Loop, ring.Conn) ring.ConnHandler, events chan string) {
 	events = make(chan string, 100)

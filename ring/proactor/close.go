@@ -18,8 +18,11 @@ func (l *loop) settle(c *conn) {
 	}
 	l.settleSend(c)
 	l.settleRecv(c)
-	if c.phase == phaseClosing {
+	switch c.phase {
+	case phaseClosing:
 		l.settleClose(c)
+	case phaseDetaching:
+		l.settleDetach(c)
 	}
 }
 
@@ -40,7 +43,7 @@ func (l *loop) cancel(c *conn, target UserData) {
 // fail breaks c. It submits nothing and calls nobody, so that it can be called
 // from anywhere.
 func (l *loop) fail(c *conn, errno Errno) {
-	if c.phase != phaseOpen {
+	if !c.alive() {
 		return
 	}
 	c.phase, c.errno = phaseBroken, errno
@@ -48,7 +51,7 @@ func (l *loop) fail(c *conn, errno Errno) {
 	l.attend(c)
 }
 
-// close begins the end of c, which is open or broken.
+// close begins the end of c.
 func (l *loop) close(c *conn) {
 	c.phase = phaseClosing
 	c.on(recvEnd)
@@ -120,6 +123,10 @@ func (l *loop) attendOne(c *conn) {
 		l.finish(c)
 		return
 	}
+	if c.phase == phaseDetaching && c.mayLeave() && l.reserve(1) {
+		l.leave(c)
+		return
+	}
 	l.settle(c)
 }
 
@@ -134,6 +141,11 @@ func (l *loop) forget(c *conn) {
 	if h := c.handler; h != nil {
 		h.Closed()
 	}
+	l.give(c)
+}
+
+// give gives the slot of c back.
+func (l *loop) give(c *conn) {
 	if c.has(flagStarved) {
 		i := slices.Index(l.starved, c)
 		l.starved = slices.Delete(l.starved, i, i+1)

@@ -38,8 +38,10 @@ type conn struct {
 
 // phase is how far a connection's life is.
 //
-//	free ──▶ open ──▶ broken ──▶ closing ──▶ free
-//	           └────────────────────▲
+//	free ──▶ open ──▶ detaching ─────────────────▶ free
+//	           │          ├────────────▼            ▲
+//	           ├──────────┴─▶ broken ──▶ closing ───┘
+//	           └──────────────────────────▲
 type phase uint8
 
 const (
@@ -47,6 +49,9 @@ const (
 	phaseFree phase = iota
 	// phaseOpen: bytes may flow.
 	phaseOpen
+	// phaseDetaching: Detach was called. Operations are being cancelled; what they
+	// still bring is handed on. Then the socket leaves, and Detached is called.
+	phaseDetaching
 	// phaseBroken: it failed; Broken was called or will be. Operations are
 	// being cancelled.
 	phaseBroken
@@ -72,6 +77,9 @@ const (
 )
 
 type addrs struct{ remote, local net.Addr }
+
+// alive reports whether what comes from the peer is of interest.
+func (c *conn) alive() bool { return c.phase == phaseOpen || c.phase == phaseDetaching }
 
 func (c *conn) has(f connFlags) bool { return c.flags&f != 0 }
 
@@ -134,14 +142,14 @@ func (c *conn) CloseWrite() {
 
 // Close ends the connection.
 func (c *conn) Close() {
-	if c.phase == phaseOpen || c.phase == phaseBroken {
+	if c.phase != phaseFree && c.phase != phaseClosing {
 		c.loop.close(c)
 	}
 }
 
 // Abort ends the connection with a reset.
 func (c *conn) Abort() {
-	if c.phase == phaseOpen || c.phase == phaseBroken {
+	if c.phase != phaseFree && c.phase != phaseClosing {
 		c.flags |= flagAbort
 		c.loop.port.ResetOnClose(int(c.fd))
 		c.loop.close(c)

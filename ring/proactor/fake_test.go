@@ -101,6 +101,7 @@ func (p *fakePort) Shutdown(fd int, both bool, ud UserData) {
 	p.queue(fakeOp{name: name, fd: fd, ud: ud})
 }
 func (p *fakePort) Close(fd int, ud UserData) { p.queue(fakeOp{name: "close", fd: fd, ud: ud}) }
+func (p *fakePort) Leave(fd int, ud UserData) { p.queue(fakeOp{name: "leave", fd: fd, ud: ud}) }
 func (p *fakePort) ArmWake(ud UserData)       { p.queue(fakeOp{name: "wake", ud: ud}) }
 func (p *fakePort) Space() int                { return p.space - len(p.queued) }
 
@@ -140,7 +141,7 @@ func (p *fakePort) submit(o fakeOp) {
 		if !o.skip {
 			p.begin(o)
 		}
-	case "close":
+	case "close", "leave":
 		for ud, other := range p.flight {
 			if other.fd == o.fd && other.name != "accept" && other.name != "wake" {
 				p.t.Fatalf("close of %d with %v (%x) in flight", o.fd, other, ud)
@@ -249,6 +250,15 @@ type fakeSockets struct {
 	fds    []int
 	queued map[int][]int // by listener, for AcceptNow
 	closed []int
+	full   bool // no descriptor is left
+}
+
+func (s *fakeSockets) Conn(int) (net.Conn, error) {
+	if s.full {
+		return nil, EMFILE
+	}
+	c, _ := net.Pipe()
+	return c, nil
 }
 
 func (s *fakeSockets) Listen(string, string, int) ([]int, net.Addr, error) {
@@ -385,6 +395,11 @@ func (p *peer) RecvEnd()         { p.add("end") }
 func (p *peer) Sent()            { p.add("sent") }
 func (p *peer) Broken(err error) { p.add("broken " + err.Error()) }
 func (p *peer) Closed()          { p.add("closed") }
+
+func (p *peer) Detached(nc net.Conn) {
+	nc.Close()
+	p.add("detached")
+}
 
 func (p *peer) ud(op Op, thread uint8) UserData { return p.c.(*conn).udOf(op, thread) }
 

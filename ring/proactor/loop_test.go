@@ -233,6 +233,8 @@ func (e *echo) Sent()           { e.c.Send(e.text[:]) }
 func (e *echo) Broken(error)    {}
 func (e *echo) Closed()         {}
 
+func (e *echo) Detached(net.Conn) {}
+
 func quietLoop(t testing.TB) *loop {
 	p := &quietPort{fakePort: newFakePort(nil), ready: make([]Completion, 0, 16)}
 	e, err := New(Config{Name: "quiet", Loops: 1, Sockets: &fakeSockets{}, Procs: -1,

@@ -55,6 +55,10 @@ type Port interface {
 	// flight.
 	Close(fd int, ud UserData)
 
+	// Leave is Close of a descriptor whose socket lives on under another one:
+	// nothing is heard of it any more.
+	Leave(fd int, ud UserData)
+
 	// ArmWake makes a Wake show as a completion with ud (with More while it
 	// stays armed). A new leader arms its own.
 	ArmWake(ud UserData)

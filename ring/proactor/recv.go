@@ -45,7 +45,7 @@ func (l *loop) received(c *conn, cp *Completion) {
 	if invariants && c.phase == phaseOpen && c.recv == recvEnded && !faultGeneration {
 		panic("BUG: proactor: bytes after the end")
 	}
-	if c.phase != phaseOpen || c.recv == recvEnded || cp.Res <= 0 || faultOldArm && cp.UserData.Thread() != l.thread {
+	if !c.alive() || c.recv == recvEnded || cp.Res <= 0 || faultOldArm && cp.UserData.Thread() != l.thread {
 		l.drop(cp.Buf)
 		return
 	}
@@ -99,12 +99,9 @@ func (l *loop) settleRecv(c *conn) {
 			l.arm(c)
 		}
 		l.cancelPoll(c)
-	case recvPaused:
-		l.cancelArms(c, live)
-		l.poll(c)
 	case recvStarved:
 		l.cancelPoll(c)
-	case recvEnded:
+	case recvPaused, recvEnded:
 		l.cancelArms(c, live)
 		if c.phase == phaseOpen {
 			l.poll(c)

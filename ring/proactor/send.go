@@ -118,7 +118,7 @@ func (l *loop) settleSend(c *conn) {
 		c.flags |= flagSendCancelled
 		l.cancel(c, c.udOf(OpSendRest, c.sendThread))
 	}
-	if c.phase == phaseOpen && c.send == sendNone && c.flags&(flagFin|flagFinSent) == flagFin {
+	if c.alive() && c.send == sendNone && c.flags&(flagFin|flagFinSent) == flagFin {
 		c.flags |= flagFinSent
 		l.port.Shutdown(int(c.fd), false, c.ud(OpShutdown))
 		l.n.submissions++

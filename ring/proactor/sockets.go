@@ -25,6 +25,10 @@ type Sockets interface {
 	// with its last one.
 	CloseListener(fd int)
 
+	// Conn makes a net.Conn of a connection, under a descriptor of its own; fd
+	// stays open, and the caller's.
+	Conn(fd int) (net.Conn, error)
+
 	// Addrs are the ends of a connection.
 	Addrs(fd int) (remote, local net.Addr)
 }

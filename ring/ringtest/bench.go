@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"io"
+	"net"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -36,6 +37,8 @@ type hooks struct {
 	sent   func(*conn)
 	broken func(*conn, error)
 	closed func(*conn)
+
+	detached func(*conn, net.Conn)
 }
 
 type loop struct {
@@ -55,8 +58,8 @@ type conn struct {
 	ended   bool
 	paused  bool
 
-	got, ends, sents, breaks, closes atomic.Int64
-	err                              atomic.Value // of Broken
+	got, ends, sents, breaks, closes, leaves atomic.Int64
+	err                                      atomic.Value // of Broken
 }
 
 func newBench(t *testing.T, w World) *bench {
@@ -298,6 +301,15 @@ func (c *conn) Closed() {
 		f(c)
 	}
 	c.closes.Add(1)
+}
+
+// Detached implements ring.ConnHandler.
+func (c *conn) Detached(nc net.Conn) {
+	c.over = true
+	if f := c.l.b.hooks.detached; f != nil {
+		f(c, nc)
+	}
+	c.leaves.Add(1)
 }
 
 // echo sends back what comes, with back-pressure, and closes after the end.

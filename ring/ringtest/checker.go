@@ -2,6 +2,7 @@ package ringtest
 
 import (
 	"fmt"
+	"net"
 	"sync"
 	"sync/atomic"
 
@@ -109,8 +110,8 @@ type checkedConn struct {
 	g *Guard
 	h ring.ConnHandler
 
-	sending, ended, broken, closing, closed, paused bool
-	afterPause                                      int
+	sending, ended, broken, closing, closed, paused, detaching bool
+	afterPause                                                 int
 }
 
 func (c *checkedConn) event(what string) (off func()) {
@@ -180,6 +181,34 @@ func (c *checkedConn) Closed() {
 	c.closed = true
 	c.k.closed.Add(1)
 	c.h.Closed()
+}
+
+// Detached implements ring.ConnHandler.
+func (c *checkedConn) Detached(nc net.Conn) {
+	defer c.event("Detached")()
+	switch {
+	case !c.detaching:
+		c.k.problem("Detached without Detach")
+	case c.closing:
+		c.k.problem("Detached after Close")
+	case c.broken:
+		c.k.problem("Detached after Broken")
+	}
+	if nc == nil {
+		c.k.problem("Detached without a net.Conn")
+	}
+	c.closed = true
+	c.k.closed.Add(1)
+	c.h.Detached(nc)
+}
+
+// Detach implements ring.Conn.
+func (c *checkedConn) Detach() {
+	if c.sending {
+		c.k.problem("the test's fault: Detach while a Send is outstanding")
+	}
+	c.detaching = true
+	c.Conn.Detach()
 }
 
 // Send implements ring.Conn.

@@ -90,6 +90,31 @@ func (s *Sockets) Addrs(fd int) (remote, local net.Addr) {
 	return remote, local
 }
 
+// Conn implements proactor.Sockets: a *net.TCPConn or *net.UnixConn, which
+// keeps the socket's TCP_NODELAY and has keep-alive probes, as those that
+// package net accepts have by default.
+func (s *Sockets) Conn(fd int) (net.Conn, error) {
+	dup, err := unix.FcntlInt(uintptr(fd), unix.F_DUPFD_CLOEXEC, 0)
+	if err != nil {
+		return nil, os.NewSyscallError("dup", err)
+	}
+	f := os.NewFile(uintptr(dup), "connection")
+	defer f.Close() // FileConn has a descriptor of its own
+	delay := false
+	if v, err := unix.GetsockoptInt(fd, unix.IPPROTO_TCP, unix.TCP_NODELAY); err == nil {
+		delay = v == 0
+	}
+	nc, err := net.FileConn(f)
+	if tc, ok := nc.(*net.TCPConn); ok && delay {
+		err = tc.SetNoDelay(false) // FileConn has set it
+	}
+	if err != nil && nc != nil {
+		_ = nc.Close() // the caller gets the better error
+		nc = nil
+	}
+	return nc, err
+}
+
 // addrOf is the net.Addr of a system address, nil for an unnamed one.
 func addrOf(sa unix.Sockaddr) net.Addr {
 	switch sa := sa.(type) {

@@ -359,3 +359,53 @@ func TestNotAdoptable(t *testing.T) {
 		t.Errorf("it was touched: %v", err)
 	}
 }
+
+// A net.Conn of a connection has a descriptor of its own, does not block its
+// thread, and keeps TCP_NODELAY.
+func TestConn(t *testing.T) {
+	for _, delay := range []int{1, 0} {
+		var s Sockets
+		fds, addr := listen(t, &s, "tcp", "127.0.0.1:0", 1)
+		client, err := net.Dial("tcp", addr.String())
+		if err != nil {
+			t.Fatal(err)
+		}
+		fd := accepted(t, &s, fds)
+		closeListeners(&s, fds)
+		if err := unix.SetsockoptInt(fd, unix.IPPROTO_TCP, unix.TCP_NODELAY, delay); err != nil {
+			t.Fatal(err)
+		}
+		nc, err := s.Conn(fd)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, ok := nc.(*net.TCPConn); !ok {
+			t.Errorf("it is a %T", nc)
+		}
+		if got := option(t, fd, unix.IPPROTO_TCP, unix.TCP_NODELAY); got != delay {
+			t.Errorf("TCP_NODELAY is %d, was %d", got, delay)
+		}
+		if flags, err := unix.FcntlInt(uintptr(fd), unix.F_GETFL, 0); err != nil || flags&unix.O_NONBLOCK == 0 {
+			t.Errorf("flags %#x, %v", flags, err)
+		}
+		unix.Close(fd)
+		if err := nc.SetReadDeadline(time.Unix(1, 0)); err != nil {
+			t.Error(err)
+		}
+		if _, err := nc.Read(make([]byte, 1)); !errors.Is(err, os.ErrDeadlineExceeded) {
+			t.Errorf("a deadline that is over: %v", err)
+		}
+		nc.Close()
+		if n, err := client.Read(make([]byte, 1)); n != 0 || err == nil {
+			t.Errorf("the client reads %d, %v", n, err)
+		}
+		client.Close()
+	}
+}
+
+func TestConnWithoutDescriptors(t *testing.T) {
+	var s Sockets
+	if nc, err := s.Conn(-1); nc != nil || err == nil {
+		t.Errorf("%v, %v of no descriptor", nc, err)
+	}
+}

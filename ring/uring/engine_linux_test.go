@@ -57,6 +57,8 @@ func (c *echoConn) Broken(error) {
 }
 func (c *echoConn) Closed() { c.echo.closed.Add(1) }
 
+func (c *echoConn) Detached(net.Conn) {}
+
 func (c *echoConn) next() {
 	switch {
 	case c.running || c.sending:

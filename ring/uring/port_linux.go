@@ -200,6 +200,10 @@ func (p *Port) Close(fd int, ud proactor.UserData) {
 	sqe.Flags = iouring.SQECQESkipSuccess
 }
 
+// Leave implements proactor.Port: a socket that nothing is in flight of is not
+// heard of.
+func (p *Port) Leave(fd int, ud proactor.UserData) { p.Close(fd, ud) }
+
 func (p *Port) addLate(op lateOp) {
 	if len(p.late) == p.lateLimit {
 		panic("BUG: uring: more operations queued than Space")
