@@ -20,8 +20,9 @@ type h2client struct {
 	*http.Client
 	url string
 
-	mu    sync.Mutex
-	conns []*net.TCPConn
+	mu     sync.Mutex
+	conns  []*net.TCPConn
+	closed bool // what is connected now comes too late
 }
 
 // h2 is a new client, one time in two over TLS.
@@ -48,6 +49,10 @@ func (c *h2client) dial(ctx context.Context, network, addr string) (net.Conn, er
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	if c.closed {
+		conn.Close()
+		return nil, net.ErrClosed
+	}
 	c.conns = append(c.conns, conn.(*net.TCPConn))
 	return conn, nil
 }
@@ -57,6 +62,7 @@ func (c *h2client) close(linger bool) {
 	c.CloseIdleConnections()
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	c.closed = true
 	for _, conn := range c.conns {
 		if !linger {
 			conn.SetLinger(0)
@@ -203,7 +209,7 @@ func (w *worker) streamsAborted() error {
 	timer := time.AfterFunc(time.Duration(w.random.IntN(10_000))*time.Microsecond, func() { c.close(false) })
 	defer timer.Stop()
 	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Millisecond)
-	defer cancel() // what was connected too late for the timer
+	defer cancel()
 	w.all(c, 10, func(*rand.Rand) context.Context { return ctx })
 	c.close(false)
 	return nil
