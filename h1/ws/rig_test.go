@@ -126,17 +126,25 @@ func show(b []byte) string {
 
 func (r *replayer) String() string { return strings.Join(r.log, "; ") }
 
-// everyCut calls f with in cut in two, at every place of the first 400 and at
-// some of the others, and once with every byte by itself.
+// everyCut calls f with in cut in two, at every place, and once with every
+// byte by itself. Of what is long, that is for the first bytes; the rest is cut
+// at some places, and comes in larger pieces.
 func everyCut(in []byte, f func(pieces ...[]byte)) {
+	closely := len(in)
+	if len(in) > 1000 {
+		closely = 30
+	}
 	for at := 0; at <= len(in); at++ {
-		if f(in[:at], in[at:]); at > 400 {
-			at += len(in) / 20
+		if f(in[:at], in[at:]); at > closely {
+			at += len(in) / 10
 		}
 	}
-	var bytewise [][]byte
-	for i := range in {
-		bytewise = append(bytewise, in[i:i+1])
+	var pieces [][]byte
+	for at, n := 0, 1; at < len(in); at += n {
+		if at > closely {
+			n = 999
+		}
+		pieces = append(pieces, in[at:min(at+n, len(in))])
 	}
-	f(bytewise...)
+	f(pieces...)
 }
