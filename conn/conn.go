@@ -37,7 +37,8 @@ type conn struct {
 
 // A protocol is what is spoken on a connection while it is open. All calls are
 // on loop. It ends the connection with conn.finish, conn.close or conn.abort;
-// after that only fail and release come.
+// after that only fail and release come. An h1conn
+// may also have it detached.
 type protocol interface {
 	// recv takes bytes from the peer, and the lease.
 	recv(b ring.Buf)
@@ -87,7 +88,7 @@ func (c *conn) awaitFirst() {
 func (c *conn) Recv(b ring.Buf) {
 	n := len(b.Bytes())
 	c.l.m.bytesIn += uint64(n)
-	if c.state == stateOpen {
+	if c.state == stateOpen || c.state == stateDetaching {
 		c.p.recv(b)
 		return
 	}

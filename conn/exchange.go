@@ -100,6 +100,8 @@ type shared struct {
 
 // An exchanger is the protocol's half of an exchange.
 type exchanger interface {
+	app.Stream // exchange's, and what else the protocol offers to handlers
+
 	// On loop:
 
 	// service does what handler code wants of the loop, as often as one likes.
@@ -142,6 +144,7 @@ const (
 	wantLimit                     // the body's limit has changed
 	wantInfo                      // it asks for the description of the connection
 	wantDeadline                  // it has set a deadline
+	wantHijack                    // it wants the connection
 )
 
 // must is for transitions that are legal as long as this package is right.
@@ -154,8 +157,8 @@ func (s *exchange) must(err error) {
 // begin prepares s for a request with a body of that length, -1: not known.
 func (s *exchange) begin(length int64) {
 	s.clean = false
-	s.req.Reset(s)
-	s.resp.Reset(s)
+	s.req.Reset(s.p)
+	s.resp.Reset(s.p)
 	s.length, s.declared, s.queued = length, -1, 0
 }
 

@@ -63,7 +63,7 @@ func (c *h1conn) recv(b ring.Buf) {
 		return
 	case phaseHandling:
 		c.recvHandling(b.Bytes())
-	case phaseBlocked:
+	case phaseBlocked, phaseLeaving:
 		c.keep(b.Bytes())
 		c.pauseIfFull()
 	case phaseUnread:
@@ -171,6 +171,8 @@ func (c *h1conn) sent() {
 		if c.unsent() == 0 {
 			c.goOn()
 		}
+	case phaseLeaving:
+		c.leave()
 	}
 }
 
@@ -178,7 +180,7 @@ func (c *h1conn) flush() { c.send() }
 
 func (c *h1conn) awaitsSent() bool {
 	switch c.phase {
-	case phaseBlocked:
+	case phaseBlocked, phaseLeaving:
 		return true
 	case phaseHandling:
 		return c.out != nil || c.s.awaitsSent()

@@ -16,6 +16,8 @@ import "fmt"
 //	│                      │                       │       │
 //	└── body read ── unread ◀──body left unread────┴───────┘
 //
+//	handling ──Hijack──▶ leaving
+//
 // Any of them may be the last: conn.state says how a connection ends.
 type phase uint8
 
@@ -35,11 +37,14 @@ const (
 	// phaseUnread: the response is done, the request's body is read and
 	// dropped. Timer: DrainTimeout.
 	phaseUnread
+	// phaseLeaving: the handler has asked for the connection, output is being
+	// taken. Bytes that come are kept.
+	phaseLeaving
 
 	numPhases = iota
 )
 
-var phaseNames = [numPhases]string{"idle", "head", "handling", "blocked", "unread"}
+var phaseNames = [numPhases]string{"idle", "head", "handling", "blocked", "unread", "leaving"}
 
 func (p phase) String() string { return phaseNames[p] }
 
@@ -47,7 +52,7 @@ func (p phase) String() string { return phaseNames[p] }
 var nextPhases = [numPhases]uint16{
 	phaseIdle:     set(phaseHead, phaseHandling),
 	phaseHead:     set(phaseIdle, phaseHandling),
-	phaseHandling: set(phaseIdle, phaseHead, phaseHandling, phaseBlocked, phaseUnread),
+	phaseHandling: set(phaseIdle, phaseHead, phaseHandling, phaseBlocked, phaseUnread, phaseLeaving),
 	phaseBlocked:  set(phaseIdle, phaseHead, phaseHandling),
 	phaseUnread:   set(phaseIdle, phaseHead, phaseHandling, phaseBlocked),
 }

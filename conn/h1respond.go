@@ -211,6 +211,7 @@ func (s *h1stream) service() {
 	s.takeSink()
 	s.c.send()
 	s.settle(s.c.unsent())
+	s.c.leave()
 }
 
 // serve does what handler code wants, but for its output.
@@ -239,6 +240,9 @@ func (s *h1stream) serve() {
 	if w&wantInfo != 0 {
 		s.tellInfo(s.c.describe())
 	}
+	if w&wantHijack != 0 {
+		s.beginLeaving()
+	}
 }
 
 // offer is service in a handler.
@@ -247,6 +251,7 @@ func (s *h1stream) offer() (all bool) {
 	s.takeSink()
 	all = s.c.sendNow()
 	s.settle(s.c.unsent())
+	s.c.leave()
 	return all
 }
 

@@ -36,7 +36,8 @@ type h1shared struct {
 	awaits100 bool // the client waits for 100 (Continue)
 	dateAt    int  // of the placeholder in sink, 0: none
 	framing   h1.Framing
-	pipelined bool // at the start, more requests were here
+	pipelined bool    // at the start, more requests were here
+	hijack    *hijack // nil: the handler has not asked for the connection
 }
 
 func newH1stream(l *loop) *h1stream {
@@ -105,6 +106,9 @@ func (s *h1stream) Detach() {
 func (s *h1stream) Done(o ring.Outcome) ring.Task {
 	c, l := s.c, s.l
 	l.m.handled++
+	if s.used.Load() {
+		s.endHijack()
+	}
 	s.end()
 	if c.state.over() {
 		l.publish() // there may be no turn after this

@@ -13,6 +13,9 @@ var errSwitching = errors.New("conn: 101 (Switching Protocols) is not supported"
 
 // commit frames the head, if that has not been done. s.mu is held.
 func (s *h1stream) commit(resp *app.Response) error {
+	if s.hijack != nil {
+		return app.ErrEnded
+	}
 	if resp.Committed() {
 		return nil
 	}
@@ -74,6 +77,9 @@ func (s *h1stream) appendData(resp *app.Response) (err error) {
 
 // appendInterim frames an interim response. s.mu is held.
 func (s *h1stream) appendInterim(status int, fields *app.Fields) error {
+	if s.hijack != nil {
+		return app.ErrEnded
+	}
 	if s.head.Minor == 0 || s.x.Request() == h1.RequestRejected {
 		return nil // RFC 9110 §15.2: an HTTP/1.0 client must not get one
 	}

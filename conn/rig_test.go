@@ -32,6 +32,8 @@ type rig struct {
 	srv  *conn.Server
 	eng  ring.Engine
 	addr string
+
+	outlived bool // by a handler, on purpose: the engine has been closed
 }
 
 // patience bounds every wait of a test.
@@ -59,7 +61,7 @@ func onEach(t *testing.T, cfg conn.Config, test func(*rig)) {
 			if err := eng.Start(srv.NewLoop); err != nil {
 				t.Fatal(err)
 			}
-			r := &rig{t, srv, eng, ln.Addr.String()}
+			r := &rig{T: t, srv: srv, eng: eng, addr: ln.Addr.String()}
 			t.Cleanup(r.stop)
 			test(r)
 		})
@@ -68,6 +70,9 @@ func onEach(t *testing.T, cfg conn.Config, test func(*rig)) {
 
 // stop ends the server and looks for what it left.
 func (r *rig) stop() {
+	if r.outlived {
+		return
+	}
 	r.eng.StopAccept()
 	if left := r.eng.Close(patience); left != 0 {
 		r.Errorf("%d handlers are left", left)

@@ -75,6 +75,7 @@ const (
 	secureFINSent                          // and passed on
 	secureBroken                           // nothing can be sent: the engine's Broken came, or tc failed
 	secureCallsOff                         // conn's Broken is to be called
+	secureLeaving                          // Detach was called
 )
 
 // newSecure makes a connection with TLS, and begins its handshake.
@@ -122,6 +123,9 @@ func (s *secure) Recv(b ring.Buf) {
 		b.Release()
 		s.fed(err)
 		s.look()
+	case s.state == secureOpen && s.flags&secureLeaving != 0:
+		s.recvLeaving(b.Bytes())
+		b.Release()
 	case s.state == secureRefused, s.state == secureOpen && s.c.state != stateOpen:
 		s.c.Recv(b) // which counts and drops it: nobody wants to know what it says
 	case s.state == secureOpen && s.flags&secureTold == 0:
@@ -149,7 +153,7 @@ func (s *secure) RecvEnd() {
 		s.flags |= secureFed
 		s.tc.FeedEOF()
 		s.look()
-	case s.flags&secureTold != 0 || s.state >= secureClosing:
+	case s.flags&(secureTold|secureLeaving) != 0 || s.state >= secureClosing:
 	case s.state == secureRefused || s.c.state != stateOpen:
 		s.flags |= secureTold
 		s.c.RecvEnd()
@@ -222,6 +226,10 @@ func (s *secure) Sent() {
 	}
 	if s.state == secureClosing {
 		s.hangUp()
+		return
+	}
+	if s.flags&secureLeaving != 0 {
+		s.leave()
 		return
 	}
 	if s.flags&secureOwed != 0 {

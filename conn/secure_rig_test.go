@@ -101,7 +101,7 @@ func startSecure(t *testing.T, eng ring.Engine, cfg conn.Config, server *cryptot
 	if err := eng.Start(srv.NewLoop); err != nil {
 		t.Fatal(err)
 	}
-	r := &rig{t, srv, eng, ln.Addr.String()}
+	r := &rig{T: t, srv: srv, eng: eng, addr: ln.Addr.String()}
 	t.Cleanup(r.stop)
 	t.Cleanup(r.noHandshakes)
 	return r

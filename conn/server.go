@@ -64,6 +64,9 @@ type Server struct {
 	handshaker *tls.Handshaker
 	endpoints  [Engines]atomic.Pointer[[]Endpoint] // by listener
 
+	hijackers  hijackers
+	hijackings atomic.Int64
+
 	active   atomic.Int64
 	draining atomic.Bool
 	logging  atomic.Int32 // log lines being written
@@ -197,5 +200,6 @@ func (s *Server) Stats() Stats {
 		l.n.addTo(&st)
 	}
 	st.Active = s.active.Load()
+	st.Hijackings = s.hijackings.Load()
 	return st
 }

@@ -7,10 +7,10 @@ import "fmt"
 //
 //	open ──last response──▶ flushing ──all sent──▶ lingering
 //	  │                        │                      │
-//	  └──broken, aborted──▶ closing ◀─────────────────┘
-//	                           │
-//	                           ▼
-//	                        closed ◀── any
+//	  ├──broken, aborted──▶ closing ◀─────────────────┘
+//	  │                     ▲  │
+//	  └──▶ detaching ───────┘  ▼
+//	           └──────────▶ closed ◀── any
 //
 // A handler may still run in closing and closed: its stream is then a failed
 // one, and is freed when it is done.
@@ -25,23 +25,27 @@ const (
 	// stateLingering: our FIN is sent, the peer's is awaited; bytes that come
 	// are dropped. Timer: LingerTimeout.
 	stateLingering
+	// stateDetaching: Detach was called, because a handler has hijacked the
+	// connection; Detached is awaited. Bytes that come are kept for it.
+	stateDetaching
 	// stateClosing: Close or Abort was called, Closed is awaited.
 	stateClosing
-	// stateClosed: Closed came. The end.
+	// stateClosed: Closed came, or Detached. The end.
 	stateClosed
 
 	numStates = iota
 )
 
-var stateNames = [numStates]string{"open", "flushing", "lingering", "closing", "closed"}
+var stateNames = [numStates]string{"open", "flushing", "lingering", "detaching", "closing", "closed"}
 
 func (s state) String() string { return stateNames[s] }
 
 // successors are the states that may follow each.
 var successors = [numStates]uint16{
-	stateOpen:      set(stateFlushing, stateClosing, stateClosed),
+	stateOpen:      set(stateFlushing, stateDetaching, stateClosing, stateClosed),
 	stateFlushing:  set(stateLingering, stateClosing, stateClosed),
 	stateLingering: set(stateClosing, stateClosed),
+	stateDetaching: set(stateClosing, stateClosed),
 	stateClosing:   set(stateClosed),
 	stateClosed:    0,
 }

@@ -8,21 +8,23 @@ import (
 // The table, written down a second time: rows are from, columns to, in the
 // order of the constants.
 const stateTable = `
-           open flus ling clsg clsd
-open        .    x    .    x    x
-flushing    .    .    x    x    x
-lingering   .    .    .    x    x
-closing     .    .    .    .    x
-closed      .    .    .    .    .
+           open flus ling deta clsg clsd
+open        .    x    .    x    x    x
+flushing    .    .    x    .    x    x
+lingering   .    .    .    .    x    x
+detaching   .    .    .    .    x    x
+closing     .    .    .    .    .    x
+closed      .    .    .    .    .    .
 `
 
 const phaseTable = `
-           idle head hand bloc unre
-idle        .    x    x    .    .
-head        x    .    x    .    .
-handling    x    x    x    x    x
-blocked     x    x    x    .    .
-unread      x    x    x    x    .
+           idle head hand bloc unre leav
+idle        .    x    x    .    .    .
+head        x    .    x    .    .    .
+handling    x    x    x    x    x    x
+blocked     x    x    x    .    .    .
+unread      x    x    x    x    .    .
+leaving     .    .    .    .    .    .
 `
 
 func TestStateTable(t *testing.T) {

@@ -82,6 +82,8 @@ type Stats struct {
 	Conns       uint64                // connections opened, refused ones not counted
 	Active      int64                 // gauge: connections open now
 	Handling    int64                 // gauge: requests in a handler now
+	Hijacked    uint64                // connections that handlers have taken over
+	Hijackings  int64                 // gauge: of Handling, those that have
 	Requests    uint64                // requests given to handlers
 	Responses   [6]uint64             // final responses by class: [2] are 2xx; [0] is unused
 	Interim     uint64                // 1xx responses
@@ -122,7 +124,7 @@ type tallies struct {
 
 // counters are one loop's share of Stats, read from anywhere.
 type counters struct {
-	conns, interim, logsDropped                 atomic.Uint64
+	conns, hijacked, interim, logsDropped       atomic.Uint64
 	panics, exits, broken, aborted, shutAborted atomic.Uint64
 	unread, badLength, badResponse              atomic.Uint64
 	streamed                                    [6]atomic.Uint64 // responses of which handler code sent the head
@@ -153,6 +155,7 @@ func (l *loop) publish() {
 
 func (n *counters) addTo(s *Stats) {
 	s.Conns += n.conns.Load()
+	s.Hijacked += n.hijacked.Load()
 	handled := n.handled.Load() // before requests, so that the gauge is not negative
 	s.Requests += n.requests.Load()
 	s.Handling += int64(n.requests.Load() - handled)

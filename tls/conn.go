@@ -13,7 +13,7 @@ import (
 
 // Phase is what a Conn is doing.
 //
-//	Handshaking ──▶ Established ──▶ Released
+//	Handshaking ──▶ Established ──▶ Released (also by Rebase)
 //	     └────────▶ Failed ─────────────┘
 type Phase uint8
 
@@ -60,6 +60,8 @@ type Conn struct {
 
 	// running is the handshake as its goroutine sees it: nil once that is done.
 	running atomic.Pointer[handshake]
+
+	base net.Conn // what goes on below, after Rebase; nil before
 
 	in      inbox                      // since Established
 	pending *bytebufferpool.ByteBuffer // output nobody has taken; nil: none
@@ -345,6 +347,9 @@ func (c *Conn) AppendOutput(dst []byte) []byte {
 // Release gives back what the Conn holds, in whatever phase; a handshake is
 // Stopped. No other method may be called then but Poll, Err and Release.
 func (c *Conn) Release() {
+	if c.base != nil {
+		return // it is somebody else's
+	}
 	c.Abort(Stopped)
 	if c.pending != nil {
 		putBuffer(c.pending)

@@ -83,6 +83,16 @@ func (in *inbox) read(p []byte) int {
 	return n + m
 }
 
+// drain moves bytes to p, whatever records they are of; there are some, and
+// nothing is lent.
+func (in *inbox) drain(p []byte) int {
+	n := copy(p, in.kept.B[in.pos:])
+	if in.pos += n; in.pos == len(in.kept.B) {
+		in.drop()
+	}
+	return n
+}
+
 // lend adds b, which stays the caller's until keep; nothing is lent.
 func (in *inbox) lend(b []byte) { in.lent = b }
 

@@ -7,7 +7,8 @@ import (
 
 // A pipe is a Conn as crypto/tls sees it: the net.Conn below. While the
 // handshake lasts it is used by the handshake's goroutine, then on loop. Its
-// Write never fails, as crypto/tls could not go on after that.
+// Write never fails, as crypto/tls could not go on after that. After Rebase it is
+// used by whoever has the tls.Conn, and there is a real one below.
 type pipe Conn
 
 // Read gives crypto/tls bytes of one record. It blocks during the handshake, and
@@ -15,6 +16,12 @@ type pipe Conn
 func (p *pipe) Read(b []byte) (int, error) {
 	if h := p.running.Load(); h != nil {
 		return h.read(b)
+	}
+	if p.base != nil {
+		if p.in.size() > 0 && len(b) > 0 {
+			return p.in.drain(b), nil
+		}
+		return p.base.Read(b)
 	}
 	if p.in.whole() {
 		return p.in.read(b), nil
@@ -26,6 +33,8 @@ func (p *pipe) Write(b []byte) (int, error) {
 	switch h := p.running.Load(); {
 	case h != nil:
 		h.write(b)
+	case p.base != nil:
+		return p.base.Write(b)
 	case p.sinking:
 		p.sink = append(p.sink, b...)
 	default:
@@ -37,14 +46,40 @@ func (p *pipe) Write(b []byte) (int, error) {
 	return len(b), nil
 }
 
-func (p *pipe) Close() error                     { return nil }
-func (p *pipe) SetDeadline(time.Time) error      { return nil }
-func (p *pipe) SetReadDeadline(time.Time) error  { return nil }
-func (p *pipe) SetWriteDeadline(time.Time) error { return nil }
+func (p *pipe) Close() error {
+	if p.base != nil {
+		return p.base.Close()
+	}
+	return nil
+}
+
+func (p *pipe) SetDeadline(t time.Time) error {
+	if p.base != nil {
+		return p.base.SetDeadline(t)
+	}
+	return nil
+}
+
+func (p *pipe) SetReadDeadline(t time.Time) error {
+	if p.base != nil {
+		return p.base.SetReadDeadline(t)
+	}
+	return nil
+}
+
+func (p *pipe) SetWriteDeadline(t time.Time) error {
+	if p.base != nil {
+		return p.base.SetWriteDeadline(t)
+	}
+	return nil
+}
 
 func (p *pipe) RemoteAddr() net.Addr {
 	if h := p.running.Load(); h != nil && h.peer.Remote != nil {
 		return h.peer.Remote
+	}
+	if p.base != nil {
+		return p.base.RemoteAddr()
 	}
 	return noAddr{}
 }
@@ -52,6 +87,9 @@ func (p *pipe) RemoteAddr() net.Addr {
 func (p *pipe) LocalAddr() net.Addr {
 	if h := p.running.Load(); h != nil && h.peer.Local != nil {
 		return h.peer.Local
+	}
+	if p.base != nil {
+		return p.base.LocalAddr()
 	}
 	return noAddr{}
 }
