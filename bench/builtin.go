@@ -36,6 +36,11 @@ func peerMain(args []string) error {
 		return serveFastHTTP(*addr, certificate{*cert, *key})
 	case "ours-blocking":
 		return serveBlocking(*addr, *dir, *engine, *off)
+	case "grpc-transport":
+		return serveGRPC(*addr)
+	}
+	if h := handlers[args[0]]; h != nil {
+		return serveHandler(*addr, *engine, *off, h())
 	}
 	return usageError(fmt.Sprintf("bench peer: no %q", args[0]))
 }

@@ -62,7 +62,7 @@ func (r *runner) capacity(ctx context.Context, p peer) (capacity, error) {
 // closedRate is what s answers to a closed loop, in requests per second.
 func (r *runner) closedRate(ctx context.Context, s *server) (float64, error) {
 	if r.wire.h2 {
-		l := h2Load{plaintext, h2Streams[0].connections, h2Streams[0].streams}
+		l := h2Load{path: plaintext, connections: h2Streams[0].connections, streams: h2Streams[0].streams}
 		m, err := r.h2load(ctx, s, l, r.cfg.warm, r.cfg.calibration)
 		return m.sample[rps], err
 	}

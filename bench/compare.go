@@ -29,19 +29,7 @@ func (r *runner) compare(ctx context.Context, cmp comparison) (*report, error) {
 		return nil, err
 	}
 	for _, w := range workloads {
-		var row []*cell
-		var ref *cell
-		for _, p := range peers {
-			c := &cell{workload: w, peer: p}
-			if p.name == cmp.reference {
-				ref = c
-			}
-			row = append(row, c)
-		}
-		for _, c := range row {
-			c.ref = ref
-		}
-		rep.cells = append(rep.cells, row...)
+		rep.addRow(w, peers, cmp.reference)
 	}
 	if err := r.measure(ctx, rep.cells); err != nil {
 		return nil, err

@@ -32,7 +32,7 @@ func runH2(ctx context.Context, r *runner) (*report, error) {
 func (r *runner) h2Workloads() []workload {
 	var all []workload
 	for _, n := range h2Streams {
-		l := h2Load{plaintext, n.connections, n.streams}
+		l := h2Load{path: plaintext, connections: n.connections, streams: n.streams}
 		all = append(all, workload{name: fmt.Sprintf("closed loop/%d×%d", n.connections, n.streams),
 			cost: r.cfg.warm + r.cfg.window + 500*time.Millisecond,
 			run:  func(ctx context.Context, s *server) (sample, error) { return r.h2ClosedLoop(ctx, s, l) }})

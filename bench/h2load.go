@@ -15,7 +15,9 @@ import (
 type h2Load struct {
 	path        string
 	connections int
-	streams     int // of each connection at the same time
+	streams     int      // of each connection at the same time
+	data        string   // path of the content of requests, which are POST then; empty: GET
+	header      []string // "name: value"
 }
 
 // h2Result is what a run of h2load counted while it measured.
@@ -45,7 +47,14 @@ const (
 // CPU time within d: neither handshakes nor the warming up are in it.
 func (r *runner) h2load(ctx context.Context, s *server, l h2Load, warm, d time.Duration) (measured, error) {
 	argv := []string{"h2load", "-t1", "-c" + strconv.Itoa(l.connections), "-m" + strconv.Itoa(l.streams),
-		"--warm-up-time=" + millis(warm), "-D" + millis(d), s.url(l.path)}
+		"--warm-up-time=" + millis(warm), "-D" + millis(d)}
+	if l.data != "" {
+		argv = append(argv, "-d", l.data)
+	}
+	for _, h := range l.header {
+		argv = append(argv, "-H", h)
+	}
+	argv = append(argv, s.url(l.path))
 	used := &span{}
 	var usageErr error
 	see := func(line string) {

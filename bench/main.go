@@ -171,7 +171,7 @@ type profile struct {
 	engines string // of ours, unless others are asked for
 }
 
-const profileNames = "h1, h2c, h2-tls, h1-tls, tls or blocking"
+const profileNames = "h1, h2c, h2-tls, h1-tls, tls, blocking, nethttp or grpc"
 
 // profiles are what -profile chooses from.
 var profiles map[string]profile
@@ -185,6 +185,8 @@ func init() {
 		"h1-tls":   {runH1TLS, wire{tls: true}, every},
 		"tls":      {runTLS, wire{tls: true}, every},
 		"blocking": {runBlocking, wire{}, every + ",uring+off"},
+		"nethttp":  {runNetHTTP, wire{}, every},
+		"grpc":     {runGRPC, wire{h2: true}, every},
 	}
 }
 

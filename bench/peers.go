@@ -4,6 +4,7 @@ import (
 	"context"
 	"embed"
 	"fmt"
+	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -27,6 +28,10 @@ type peer struct {
 	argv []string
 	wire wire     // what it speaks
 	env  []string // added to the environment
+
+	// verify checks one answer, over a connection that it is given; nil: that of
+	// /plaintext.
+	verify func(c net.Conn, host string) error
 
 	config  string   // file under peers/, of which a part may be for other wires; empty: none
 	version []string // command that prints the version; empty: see about

@@ -27,6 +27,8 @@ func TestPipeline(t *testing.T) {
 		"h2-tls":   {"closed loop/16×32", "open loop/16 at 500/s"},
 		"h1-tls":   {"keep-alive/64"},
 		"tls":      {"full handshake/16", "resumed handshake/16", "idle/50"},
+		"nethttp":  {"keep-alive/64", "keep-alive/64 JSON", "h2c/16×32"},
+		"grpc":     {"unary/16×32"},
 		"blocking": {"1 CPU/alone", "1 CPU/200 × delay 50 ms", "1 CPU/100 for ever"},
 	} {
 		t.Run(profile, func(t *testing.T) {

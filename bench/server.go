@@ -107,6 +107,9 @@ func (s *server) waitReady(ctx context.Context, path string) error {
 		c, err := dialIn(s.pid(), s.addr, time.Second)
 		if err == nil {
 			defer c.Close()
+			if s.peer.verify != nil {
+				return s.peer.verify(c, s.addr)
+			}
 			return verify(s.peer.wire, c, s.addr, path)
 		}
 		select {
