@@ -3,6 +3,7 @@ package nethttp
 import (
 	"io"
 	"net/http"
+	"os"
 	"sync"
 	"time"
 
@@ -26,6 +27,10 @@ func (b *body) Read(p []byte) (int, error) {
 		return 0, http.ErrBodyReadAfterClose
 	}
 	if b.err != nil {
+		return 0, b.err
+	}
+	if b.x.readBy.over() {
+		b.err = os.ErrDeadlineExceeded
 		return 0, b.err
 	}
 	n, err := b.x.in.Read(p)

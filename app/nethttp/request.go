@@ -28,7 +28,8 @@ type exchange struct {
 	sink *app.Response // nor this
 	conn *connection
 
-	hijacked atomic.Bool
+	hijacked        atomic.Bool
+	readBy, writeBy deadline
 
 	mu     sync.Mutex
 	waited context.Context // guarded by mu; what ctx stands for, once asked for

@@ -3,11 +3,13 @@ package nethttp
 import (
 	"fmt"
 	"net/http"
+	"os"
 	"strconv"
 	"strings"
 	"sync"
 
 	"github.com/uringserve/uringserve/app"
+	"github.com/uringserve/uringserve/h1"
 )
 
 // sniffBytes is how much of a body http.DetectContentType looks at.
@@ -70,11 +72,11 @@ func (w *response) WriteHeader(code int) {
 		return
 	}
 	if w.state != responseOpen {
-		what := "superfluous response.WriteHeader call"
 		if w.state == responseHijacked {
-			what = "response.WriteHeader on hijacked connection"
+			w.misused("response.WriteHeader on hijacked connection")
+		} else {
+			w.misused("superfluous response.WriteHeader call")
 		}
-		w.x.a.logf("http: %s from %s", what, caller())
 		return
 	}
 	if code < 100 || code > 999 {
@@ -87,6 +89,13 @@ func (w *response) WriteHeader(code int) {
 		return
 	}
 	w.head(code)
+}
+
+// misused logs a call that has no effect, as net/http does over HTTP/1.1.
+func (w *response) misused(what string) {
+	if !w.x.http2() {
+		w.x.a.logf("http: %s from %s", what, caller())
+	}
 }
 
 // head fixes status and header. w.mu is held, as in all that follows.
@@ -137,7 +146,9 @@ func (w *response) readLength(h http.Header) {
 	}
 	n, err := strconv.ParseInt(text, 10, 64)
 	if err != nil || n < 0 {
-		w.x.a.logf("http: invalid Content-Length of %q", text)
+		if !w.x.http2() {
+			w.x.a.logf("http: invalid Content-Length of %q", text)
+		}
 		delete(h, "Content-Length")
 		return
 	}
@@ -161,6 +172,9 @@ func write[T []byte | string](w *response, p T) (int, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if err := w.mayWrite(); err != nil {
+		if err == http.ErrHijacked && len(p) > 0 {
+			w.misused("response.Write on hijacked connection")
+		}
 		return 0, err
 	}
 	if len(p) == 0 {
@@ -231,7 +245,19 @@ func (w *response) FlushError() error {
 	if w.sniffs {
 		w.sniff()
 	}
+	if w.opensTunnel() {
+		return nil // Hijack sends the head, and there is nothing else
+	}
+	if w.x.writeBy.over() {
+		return os.ErrDeadlineExceeded
+	}
 	return writeError(w.resp.Flush())
+}
+
+// opensTunnel reports whether the response ends HTTP on its connection: who has
+// flushed the head of such a one goes on to hijack.
+func (w *response) opensTunnel() bool {
+	return !w.x.http2() && !w.resp.Committed() && h1.HandsOver(w.x.req.Method, w.resp.Status())
 }
 
 // end completes the response if the handler has returned, and takes it away. It

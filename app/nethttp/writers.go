@@ -11,6 +11,7 @@ import (
 	"runtime"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/uringserve/uringserve/app"
@@ -36,13 +37,19 @@ var (
 
 // SetReadDeadline is http.ResponseController's.
 func (w *response) SetReadDeadline(t time.Time) error {
-	return w.setDeadline(func(x *exchange) error { return x.in.SetReadDeadline(t) })
+	return w.setDeadline(func(x *exchange) error {
+		x.readBy.set(t)
+		return x.in.SetReadDeadline(t)
+	})
 }
 
 // SetWriteDeadline is http.ResponseController's. It may be called while a Write
 // blocks.
 func (w *response) SetWriteDeadline(t time.Time) error {
-	return w.setDeadline(func(x *exchange) error { return x.sink.SetWriteDeadline(t) })
+	return w.setDeadline(func(x *exchange) error {
+		x.writeBy.set(t)
+		return x.sink.SetWriteDeadline(t)
+	})
 }
 
 func (w *response) setDeadline(set func(*exchange) error) error {
@@ -53,6 +60,23 @@ func (w *response) setDeadline(set func(*exchange) error) error {
 		return app.ErrEnded
 	}
 	return set(x)
+}
+
+// A deadline is one that the handler has set. The server notices it a little late,
+// but what is over already is over at once.
+type deadline struct{ nanos atomic.Int64 } // since 1970; 0: none
+
+func (d *deadline) set(t time.Time) {
+	if t.IsZero() {
+		d.nanos.Store(0)
+	} else {
+		d.nanos.Store(max(1, t.UnixNano()))
+	}
+}
+
+func (d *deadline) over() bool {
+	n := d.nanos.Load()
+	return n != 0 && time.Now().UnixNano() >= n
 }
 
 // EnableFullDuplex is http.ResponseController's. The two directions never wait
