@@ -4,6 +4,7 @@ import (
 	"github.com/valyala/bytebufferpool"
 
 	"github.com/uringserve/uringserve/h1/ws"
+	"github.com/uringserve/uringserve/ring"
 )
 
 // The loop's half of what is written.
@@ -30,9 +31,10 @@ func (s *wsSession) flush() {
 		}
 		s.sink = nil
 	}
-	s.settle(sink)
+	writers := s.settle(sink)
 	closing := s.x.State() == ws.CloseSent
 	s.mu.Unlock()
+	signal(writers) // not under the lock, so that nobody runs into it
 	if sink != nil {
 		s.t.put(sink)
 	}
@@ -42,9 +44,9 @@ func (s *wsSession) flush() {
 	}
 }
 
-// settle takes note that the transport gets taken, which may be nil, and wakes
-// who waited for that. s.mu is held.
-func (s *wsSession) settle(taken *bytebufferpool.ByteBuffer) {
+// settle takes note that the transport gets taken, which may be nil, and answers
+// who waits for that and is to be woken. s.mu is held.
+func (s *wsSession) settle(taken *bytebufferpool.ByteBuffer) (writers []ring.Waiter) {
 	queued := s.t.unsent()
 	if taken != nil {
 		queued += len(taken.B)
@@ -53,9 +55,9 @@ func (s *wsSession) settle(taken *bytebufferpool.ByteBuffer) {
 	s.queued.Store(int64(queued))
 	s.pressed = s.sink != nil || len(s.writers) > 0 || s.ponged != nil
 	if len(s.writers) > 0 && s.waiting() < s.u.MaxUnsent {
-		signal(s.writers)
-		s.writers = nil
+		writers, s.writers = s.writers, nil
 	}
+	return writers
 }
 
 // tally counts what was written. s.mu is held.

@@ -217,6 +217,9 @@ func (s *wsSession) parts(end appws.End) {
 // part answers the last that came, and ends the connection.
 func (s *wsSession) part() {
 	s.mu.Lock()
+	if s.ponged != nil {
+		s.appendPong(s.ponged.B)
+	}
 	if s.x.State() == ws.CloseReceived {
 		code, reason := s.end.Code, ""
 		if s.end.Err != nil {

@@ -77,8 +77,13 @@ func (s *wsSession) expire(now ring.Instant) {
 	}
 }
 
-// lateClose ends a connection whose peer has not answered our Close.
+// lateClose ends a connection whose peer has not answered our Close; one that has
+// not even taken it is reset.
 func (s *wsSession) lateClose() {
+	if s.t.unsent() > 0 || s.pressed {
+		s.abortNow(errNoCloseYet)
+		return
+	}
 	s.mu.Lock()
 	s.end.Err = errNoCloseYet
 	s.mu.Unlock()
