@@ -11,8 +11,9 @@ var (
 	// handler had set.
 	ErrContentLength = errors.New("app: more written than the declared Content-Length")
 
-	// ErrDeadline: the deadline that the handler had set is over. It has
-	// Timeout() true, as a net.Error.
+	// ErrDeadline: the deadline that the handler had set is over. It is
+	// os.ErrDeadlineExceeded to errors.Is, and a net.Error whose Timeout is
+	// true.
 	ErrDeadline error = deadlineError{}
 
 	// ErrNotHijackable: the connection carries other requests as well.
@@ -29,5 +30,13 @@ var ErrAbort = errors.New("app: handler aborted")
 
 type deadlineError struct{}
 
-func (deadlineError) Error() string { return "app: the deadline is over" }
-func (deadlineError) Timeout() bool { return true }
+func (deadlineError) Error() string   { return "app: the deadline is over" }
+func (deadlineError) Timeout() bool   { return true }
+func (deadlineError) Temporary() bool { return true }
+
+// Is makes it one of os.ErrDeadlineExceeded, which is told by what it says: this
+// package stays clear of package os.
+func (deadlineError) Is(target error) bool {
+	t, ok := target.(interface{ Timeout() bool })
+	return ok && t.Timeout() && target.Error() == "i/o timeout"
+}

@@ -68,8 +68,22 @@ func (t *timed) next() ring.Instant {
 	return t.read
 }
 
-// checkDeadlines does what is due.
+// checkDeadlines does what is due. When a deadline is set, the loop's time may
+// be that of a turn that has lasted for a while: so the time of day has the last
+// word, and none is met early.
 func (s *exchange) checkDeadlines(now ring.Instant) {
+	if next := s.timed.next(); next == 0 || next > now {
+		return
+	}
+	s.mu.Lock()
+	readBy, writeBy := s.readBy, s.writeBy
+	s.mu.Unlock()
+	if s.timed.read != 0 {
+		s.timed.read = s.l.instant(readBy)
+	}
+	if s.timed.write != 0 {
+		s.timed.write = s.l.instant(writeBy)
+	}
 	if t := &s.timed; t.read != 0 && t.read <= now {
 		t.read = 0
 		if !s.bodyRead && !s.deaf {

@@ -280,6 +280,9 @@ func TestHijackDeadlines(t *testing.T) {
 		if !errors.Is(err, os.ErrDeadlineExceeded) {
 			r.Errorf("writing: %v", err)
 		}
+		if tc, ok := nc.(*cryptotls.Conn); ok {
+			tc.NetConn().Close() // or it would wait for close_notify to be taken
+		}
 	}, func(rig *hijackRig) {
 		r = rig
 		c := r.open()
