@@ -72,10 +72,11 @@ func onEachWay(t *testing.T, h app.HandlerFunc, test func(*hijackRig)) {
 }
 
 // mustHijack is for handlers that have reason to expect it.
-func (r *hijackRig) mustHijack(w *app.Response) (net.Conn, []byte) {
+func mustHijack(t *testing.T, w *app.Response) (net.Conn, []byte) {
+	t.Helper()
 	nc, unread, err := w.Hijack()
 	if err != nil {
-		r.Errorf("Hijack: %v", err)
+		t.Errorf("Hijack: %v", err)
 		panic(app.ErrAbort)
 	}
 	return nc, unread
@@ -102,14 +103,12 @@ const upgrade = "GET /up HTTP/1.1\r\nHost: x\r\nConnection: upgrade\r\nUpgrade: 
 // The connection is of the type that it was accepted as, is counted no more, and
 // carries megabytes both ways at once.
 func TestHijackEcho(t *testing.T) {
-	var r *hijackRig
 	onEachWay(t, func(q *app.Request, w *app.Response) {
-		nc, unread := r.mustHijack(w)
+		nc, unread := mustHijack(t, w)
 		defer nc.Close()
 		fmt.Fprintf(nc, "%T %s\n", nc, unread)
 		io.Copy(nc, nc)
-	}, func(rig *hijackRig) {
-		r = rig
+	}, func(r *hijackRig) {
 		for _, head := range []string{get, upgrade} {
 			c := r.open()
 			r.write(c, head)
@@ -141,7 +140,6 @@ func TestHijackEcho(t *testing.T) {
 // What came behind the head is handed out, once and in order: pipelined bytes,
 // a body of which nothing or a part was read, and what comes while it leaves.
 func TestHijackUnread(t *testing.T) {
-	var r *hijackRig
 	onEachWay(t, func(q *app.Request, w *app.Response) {
 		read := int(q.ContentLength)
 		if string(q.Path) == "/part" {
@@ -150,20 +148,19 @@ func TestHijackUnread(t *testing.T) {
 			read = 0
 		}
 		if _, err := io.ReadFull(q, make([]byte, read)); err != nil {
-			r.Errorf("%s: %v", q.Path, err)
+			t.Errorf("%s: %v", q.Path, err)
 		}
-		nc, unread := r.mustHijack(w)
+		nc, unread := mustHijack(t, w)
 		defer nc.Close()
 		if _, err := q.Read(make([]byte, 1)); !errors.Is(err, app.ErrEnded) && !(read == int(q.ContentLength) && err == io.EOF) {
-			r.Errorf("a read after it: %v", err)
+			t.Errorf("a read after it: %v", err)
 		}
 		all, err := io.ReadAll(io.MultiReader(bytes.NewReader(unread), nc))
 		if err != nil {
-			r.Errorf("%s: %v", q.Path, err)
+			t.Errorf("%s: %v", q.Path, err)
 		}
 		nc.Write(all)
-	}, func(rig *hijackRig) {
-		r = rig
+	}, func(r *hijackRig) {
 		for _, body := range []int{0, 1, 1000, 20_000, 300_000} {
 			for _, path := range []string{"/none", "/part", "/all"} {
 				for _, cut := range []int{0, 1, body} {
@@ -199,14 +196,13 @@ func TestHijackUnread(t *testing.T) {
 // Interim responses go before; a response that has begun is in the way; there
 // is only one connection to have; and afterwards nothing can be written.
 func TestHijackAndResponse(t *testing.T) {
-	var r *hijackRig
 	onEachWay(t, func(q *app.Request, w *app.Response) {
 		switch string(q.Path) {
 		case "/begun":
 			w.WriteString("x")
 			w.Flush()
 			if _, _, err := w.Hijack(); !errors.Is(err, app.ErrCommitted) {
-				r.Errorf("a response has begun: %v", err)
+				t.Errorf("a response has begun: %v", err)
 			}
 			return
 		case "/staged": // what was not sent is forgotten, as in net/http
@@ -216,20 +212,19 @@ func TestHijackAndResponse(t *testing.T) {
 			w.WriteInformational(103, nil)
 			w.WriteInformational(103, nil)
 		}
-		nc, _ := r.mustHijack(w)
+		nc, _ := mustHijack(t, w)
 		if _, _, err := w.Hijack(); !errors.Is(err, app.ErrEnded) {
-			r.Errorf("twice: %v", err)
+			t.Errorf("twice: %v", err)
 		}
 		if err := w.WriteInformational(103, nil); err == nil {
-			r.Error("an interim response afterwards")
+			t.Error("an interim response afterwards")
 		}
 		if err := w.Flush(); err == nil {
-			r.Error("a response afterwards")
+			t.Error("a response afterwards")
 		}
 		io.WriteString(nc, "mine")
 		nc.Close()
-	}, func(rig *hijackRig) {
-		r = rig
+	}, func(r *hijackRig) {
 		for path, want := range map[string]string{
 			"/":        "mine",
 			"/staged":  "mine",
@@ -255,22 +250,21 @@ func TestHijackAndResponse(t *testing.T) {
 
 // Deadlines are the caller's, and none of the server's is left.
 func TestHijackDeadlines(t *testing.T) {
-	var r *hijackRig
 	onEachWay(t, func(q *app.Request, w *app.Response) {
 		q.SetReadDeadline(time.Now().Add(time.Hour))
-		nc, _ := r.mustHijack(w)
+		nc, _ := mustHijack(t, w)
 		defer nc.Close()
 		nc.SetReadDeadline(time.Now().Add(10 * time.Millisecond))
 		_, err := nc.Read(make([]byte, 1))
 		var timeout net.Error
 		if !errors.Is(err, os.ErrDeadlineExceeded) || !errors.As(err, &timeout) || !timeout.Timeout() {
-			r.Errorf("reading: %v", err)
+			t.Errorf("reading: %v", err)
 		}
 		nc.SetReadDeadline(time.Time{})
 		io.WriteString(nc, "go")
 		b := make([]byte, 5)
 		if _, err := io.ReadFull(nc, b); err != nil {
-			r.Errorf("reading again: %v", err)
+			t.Errorf("reading again: %v", err)
 		}
 		nc.Write(b)
 		nc.SetWriteDeadline(time.Now().Add(10 * time.Millisecond))
@@ -278,13 +272,12 @@ func TestHijackDeadlines(t *testing.T) {
 			_, err = nc.Write(make([]byte, 1<<20))
 		}
 		if !errors.Is(err, os.ErrDeadlineExceeded) {
-			r.Errorf("writing: %v", err)
+			t.Errorf("writing: %v", err)
 		}
 		if tc, ok := nc.(*cryptotls.Conn); ok {
 			tc.NetConn().Close() // or it would wait for close_notify to be taken
 		}
-	}, func(rig *hijackRig) {
-		r = rig
+	}, func(r *hijackRig) {
 		c := r.open()
 		r.write(c, get)
 		r.want(c, "go")
@@ -297,23 +290,21 @@ func TestHijackDeadlines(t *testing.T) {
 // A FIN, sent before or while it leaves, is the caller's to see; and ours ends
 // one direction only.
 func TestHijackHalfClose(t *testing.T) {
-	var r *hijackRig
 	onEachWay(t, func(q *app.Request, w *app.Response) {
 		if string(q.Path) == "/wait" {
 			<-q.Context().Done() // the client has ended
 		}
-		nc, unread := r.mustHijack(w)
+		nc, unread := mustHijack(t, w)
 		defer nc.Close()
 		rest, err := io.ReadAll(nc)
 		if err != nil {
-			r.Errorf("%s: %v", q.Path, err)
+			t.Errorf("%s: %v", q.Path, err)
 		}
 		fmt.Fprintf(nc, "%s%s", unread, rest)
 		if err := nc.(halfCloser).CloseWrite(); err != nil {
-			r.Error(err)
+			t.Error(err)
 		}
-	}, func(rig *hijackRig) {
-		r = rig
+	}, func(r *hijackRig) {
 		for _, path := range []string{"/wait", "/now"} {
 			behind := ""
 			if path == "/now" {
@@ -331,13 +322,12 @@ func TestHijackHalfClose(t *testing.T) {
 // A handler that panics, exits, or returns leaves the connection to whoever has
 // it.
 func TestHijackOutlivesHandler(t *testing.T) {
-	var r *hijackRig
 	conns := make(chan net.Conn, 1)
 	onEachWay(t, func(q *app.Request, w *app.Response) {
 		ctx := q.Context()
-		nc, _ := r.mustHijack(w)
+		nc, _ := mustHijack(t, w)
 		if err := ctx.Err(); err != nil {
-			r.Errorf("the context has ended before the handler: %v", err)
+			t.Errorf("the context has ended before the handler: %v", err)
 		}
 		conns <- nc
 		switch string(q.Path) {
@@ -348,8 +338,7 @@ func TestHijackOutlivesHandler(t *testing.T) {
 		case "/exit":
 			runtime.Goexit()
 		}
-	}, func(rig *hijackRig) {
-		r = rig
+	}, func(r *hijackRig) {
 		for _, path := range []string{"/return", "/panic", "/abort", "/exit"} {
 			c := r.open()
 			r.write(c, "GET "+path+" HTTP/1.1\r\nHost: x\r\n\r\n")
@@ -371,17 +360,14 @@ func TestHijackOutlivesHandler(t *testing.T) {
 // The server drains and ends beside connections that have left; its Wait does
 // not wait for them.
 func TestHijackOutlivesServer(t *testing.T) {
-	var r *hijackRig
-	var ended chan struct{}
+	ended := make(chan struct{}, 1)
 	onEachWay(t, func(q *app.Request, w *app.Response) {
-		nc, _ := r.mustHijack(w)
-		defer close(ended)
+		nc, _ := mustHijack(t, w)
+		defer func() { ended <- struct{}{} }()
 		defer nc.Close()
 		io.Copy(nc, nc)
-	}, func(rig *hijackRig) {
-		r = rig
+	}, func(r *hijackRig) {
 		r.outlived = true
-		ended = make(chan struct{})
 		c := r.open()
 		r.write(c, upgrade+"a")
 		// "a" may be handed out as unread: what counts is what follows.
@@ -416,20 +402,18 @@ func TestHijackOutlivesServer(t *testing.T) {
 // the first holds a thread, and the server serves on.
 func TestHijackManyLeaked(t *testing.T) {
 	const n = 1000
-	var r *hijackRig
 	onEachWay(t, func(q *app.Request, w *app.Response) {
 		if string(q.Path) == "/plain" {
 			w.WriteString("ok")
 			return
 		}
-		nc, _ := r.mustHijack(w)
+		nc, _ := mustHijack(t, w)
 		io.WriteString(nc, "!")
 		io.Copy(io.Discard, nc) // and is not closed: the runtime's to find
 		if string(q.Path) == "/up" {
 			nc.Close()
 		}
-	}, func(rig *hijackRig) {
-		r = rig
+	}, func(r *hijackRig) {
 		many := n
 		if testing.Short() || strings.Contains(r.Name(), "TLS") {
 			many = n / 10 // handshakes cost
@@ -464,39 +448,44 @@ func TestHijackManyLeaked(t *testing.T) {
 	})
 }
 
-// A handler that returns while another goroutine of its asks for the
-// connection: one of them gets its way, and nothing is left.
+// Any goroutine of the handler's may ask, as long as the handler runs.
 func TestHijackFromElsewhere(t *testing.T) {
-	var r *hijackRig
-	results := make(chan error, 1)
 	onEachWay(t, func(q *app.Request, w *app.Response) {
-		begun := make(chan struct{})
-		go func() {
-			close(begun)
-			nc, _, err := w.Hijack()
-			if err == nil {
+		var asked sync.WaitGroup
+		var got [4]net.Conn
+		for i := range got {
+			asked.Go(func() {
+				nc, _, err := w.Hijack()
+				if err != nil && !errors.Is(err, app.ErrEnded) {
+					t.Errorf("%v", err)
+				}
+				got[i] = nc
+			})
+		}
+		asked.Wait()
+		conns := 0
+		for _, nc := range got {
+			if nc != nil {
+				conns++
+				io.WriteString(nc, "mine")
 				nc.Close()
 			}
-			results <- err
-		}()
-		<-begun
-	}, func(rig *hijackRig) {
-		r = rig
-		for range 50 {
+		}
+		if conns != 1 {
+			t.Errorf("%d got the connection", conns)
+		}
+	}, func(r *hijackRig) {
+		for range 20 {
 			c := r.open()
 			r.write(c, get)
-			io.Copy(io.Discard, c)
-			c.Close()
-			if err := <-results; err != nil && !errors.Is(err, app.ErrEnded) && !errors.Is(err, app.ErrGone) {
-				r.Errorf("%v", err)
-			}
+			r.want(c, "mine")
+			r.wantEnd(c)
 		}
 	})
 }
 
 // A client that goes while its connection is asked for.
 func TestHijackGone(t *testing.T) {
-	var r *hijackRig
 	onEachWay(t, func(q *app.Request, w *app.Response) {
 		if string(q.Path) == "/late" {
 			<-q.Context().Done()
@@ -504,14 +493,13 @@ func TestHijackGone(t *testing.T) {
 		nc, _, err := w.Hijack()
 		if err != nil {
 			if !errors.Is(err, app.ErrGone) {
-				r.Errorf("%v", err)
+				t.Errorf("%v", err)
 			}
 			return
 		}
 		io.Copy(io.Discard, nc) // it ends
 		nc.Close()
-	}, func(rig *hijackRig) {
-		r = rig
+	}, func(r *hijackRig) {
 		for i := range 40 {
 			c := r.open()
 			r.write(c, [...]string{"GET / HTTP/1.1\r\nHost: x\r\n\r\n", "GET /late HTTP/1.1\r\nHost: x\r\n\r\n"}[i%2])
