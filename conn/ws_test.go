@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"reflect"
 	"runtime"
 	"strings"
 	"testing"
@@ -157,22 +158,31 @@ func TestWSIdleIsSmall(t *testing.T) {
 	if raceEnabled || invariants {
 		return // they make all larger
 	}
-	all := make([]*wsFake, conns)
+	l := &countingLoop{}
+	srv, _ := New(Config{Handler: u})
+	lh := srv.NewLoop(l)
+	all := make([]ring.ConnHandler, conns)
 	var before, after runtime.MemStats
-	for i := range all { // the fake's own half, first
-		all[i] = &wsFake{fakeConn: f.open()}
+	for i := range all {
+		all[i] = lh.Open(&countingConn{})
 	}
 	runtime.GC()
 	runtime.ReadMemStats(&before)
-	for _, w := range all {
-		w.recv(wsRequest)
-		f.turn()
-		w.got = nil
+	for _, h := range all {
+		h.Recv(ring.NewBuf([]byte(wsRequest), &countingConn{}, 0))
+		for task := l.task; task != nil; {
+			task.Route()
+			task.Run(ring.Run{})
+			task = task.Done(ring.Returned)
+		}
+		h.Sent()
+		l.posts.Drain()
 	}
 	runtime.GC()
 	runtime.ReadMemStats(&after)
 	each := (int(after.HeapAlloc) - int(before.HeapAlloc)) / conns
-	t.Logf("%d bytes more than a connection without a request", each)
+	t.Logf("%d bytes more than a connection without a request; a session is %d, its engine %d, its face %d", each,
+		reflect.TypeFor[wsSession]().Size(), reflect.TypeFor[ws.Conn]().Size(), reflect.TypeFor[appws.Conn]().Size())
 	if each > budget {
 		t.Errorf("%d bytes for each idle session, budget %d", each, budget)
 	}
