@@ -34,6 +34,10 @@ func peerMain(args []string) error {
 		return serveNetHTTP(*addr, *dir, certificate{*cert, *key}, *h2c)
 	case "fasthttp":
 		return serveFastHTTP(*addr, certificate{*cert, *key})
+	case "gws":
+		return serveGWS(*addr)
+	case "coder":
+		return serveCoder(*addr)
 	case "ours-blocking":
 		return serveBlocking(*addr, *dir, *engine, *off)
 	case "grpc-transport":

@@ -13,6 +13,7 @@ type comparison struct {
 	chart     string // what the CPU time in the plot is per
 	columns   []column
 	reference string     // the peer that ratios refer to
+	peers     []peer     // nil: those that there are for HTTP
 	workloads []workload // one without run is the open loop, whose rate is yet to be found out
 }
 
@@ -20,7 +21,13 @@ type comparison struct {
 func (r *runner) compare(ctx context.Context, cmp comparison) (*report, error) {
 	rep := r.newReport(cmp.title, cmp.columns,
 		chart{title: cmp.title + ": CPU time per " + cmp.chart, axis: "µs", metric: cpuReq})
-	peers := rep.present(r.peerList(ctx))
+	peers := cmp.peers
+	if peers == nil {
+		peers = r.peerList(ctx)
+	} else {
+		peers = r.present(ctx, peers)
+	}
+	peers = rep.present(peers)
 	if len(peers) == 0 {
 		return nil, errors.New("there is no server to measure")
 	}

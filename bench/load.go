@@ -37,6 +37,8 @@ func loadMain(args []string, stdin io.Reader, stdout io.Writer) error {
 		return json.NewEncoder(stdout).Encode(res)
 	case "hold":
 		return holdMain(*addr, *path, *connections, *secure, *answered, stdin, stdout)
+	case "ws":
+		return json.NewEncoder(stdout).Encode(websockets(*addr, *connections, *duration))
 	case "handshake":
 		return json.NewEncoder(stdout).Encode(handshakes(*addr, *path, *connections, *resumed, *duration))
 	}

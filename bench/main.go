@@ -171,7 +171,7 @@ type profile struct {
 	engines string // of ours, unless others are asked for
 }
 
-const profileNames = "h1, h2c, h2-tls, h1-tls, tls, blocking, nethttp or grpc"
+const profileNames = "h1, h2c, h2-tls, h1-tls, tls, blocking, nethttp, grpc or ws"
 
 // profiles are what -profile chooses from.
 var profiles map[string]profile
@@ -187,6 +187,7 @@ func init() {
 		"blocking": {runBlocking, wire{}, every + ",uring+off"},
 		"nethttp":  {runNetHTTP, wire{}, every},
 		"grpc":     {runGRPC, wire{h2: true}, every},
+		"ws":       {runWebSocket, wire{}, every},
 	}
 }
 

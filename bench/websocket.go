@@ -1,0 +1,156 @@
+package main
+
+import (
+	"context"
+	"encoding/binary"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/coder/websocket"
+	"github.com/lxzan/gws"
+)
+
+// The load of the profile: each connection sends a message, waits until it has
+// come back, and sends the next.
+const (
+	wsConns   = 512
+	wsPayload = 128 // bytes of a message
+	wsPath    = "/ws"
+)
+
+// wsReference is the server that others are compared with.
+const wsReference = "gws"
+
+// runWebSocket is the profile of WebSocket: CPU time per message echoed.
+func runWebSocket(ctx context.Context, r *runner) (*report, error) {
+	return r.compare(ctx, comparison{title: "WebSocket", chart: "message", columns: requestColumns(wsReference),
+		reference: wsReference, peers: append(r.ours(), r.wsOthers()...),
+		workloads: []workload{r.wsWorkload(wsConns), r.wsWorkload(64), r.wsWorkload(1)}})
+}
+
+// wsOthers are servers on net/http.
+func (r *runner) wsOthers() []peer {
+	return []peer{
+		{name: wsReference, about: moduleVersion("github.com/lxzan/gws"), argv: r.wire.builtin(r.self, "gws"), wire: r.wire},
+		{name: "coder", about: moduleVersion("github.com/coder/websocket"), argv: r.wire.builtin(r.self, "coder"), wire: r.wire},
+	}
+}
+
+func (r *runner) wsWorkload(n int) workload {
+	return workload{name: fmt.Sprintf("echo %d B/%d", wsPayload, n), cost: r.cfg.warm + r.cfg.window + time.Second,
+		run: func(ctx context.Context, s *server) (sample, error) {
+			if _, err := r.wsLoad(ctx, s, n, r.cfg.warm); err != nil {
+				return nil, err
+			}
+			return r.window(ctx, s, func() (measured, error) { return r.wsLoad(ctx, s, n, r.cfg.window) })
+		}}
+}
+
+// wsLoad runs the load against s in a process of its own.
+func (r *runner) wsLoad(ctx context.Context, s *server, n int, d time.Duration) (measured, error) {
+	out, busy, err := r.runLoad(ctx, s, r.self, "load", "ws", "-addr", s.addr, "-connections", strconv.Itoa(n), "-duration", d.String())
+	if err != nil {
+		return measured{}, err
+	}
+	var res wsResult
+	if err := json.Unmarshal(out, &res); err != nil {
+		return measured{}, fmt.Errorf("result of the WebSocket load: %w", err)
+	}
+	if res.Failed > 0 || res.Messages == 0 || res.Seconds <= 0 {
+		return measured{}, fmt.Errorf("%d messages, %d connections failed: %s", res.Messages, res.Failed, res.FirstError)
+	}
+	m := sample{rps: float64(res.Messages) / res.Seconds, p50: res.P50, p99: res.P99}
+	return measured{sample: m, requests: res.Messages, busy: busy}, nil
+}
+
+// wsResult is what a load counted.
+type wsResult struct {
+	Messages   int64
+	Failed     int // connections
+	FirstError string
+	Seconds    float64
+	P50, P99   float64 // of a message and its echo, in milliseconds
+}
+
+// wsTimeout bounds a connection of a load, beyond its duration.
+const wsTimeout = 60 * time.Second
+
+// openWebSocket does the opening handshake.
+func openWebSocket(addr string) (net.Conn, error) {
+	c, err := net.DialTimeout("tcp", addr, wsTimeout)
+	if err != nil {
+		return nil, err
+	}
+	c.SetDeadline(time.Now().Add(wsTimeout))
+	fmt.Fprintf(c, "GET %s HTTP/1.1\r\nHost: %s\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"+
+		"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n", wsPath, addr)
+	head := make([]byte, 0, 1024)
+	for !strings.HasSuffix(string(head), "\r\n\r\n") { // byte by byte: nothing of what follows is taken
+		if len(head) == cap(head) {
+			return nil, errors.New("the answer's head is too long")
+		}
+		if _, err := io.ReadFull(c, head[len(head):len(head)+1]); err != nil {
+			return nil, err
+		}
+		head = head[:len(head)+1]
+	}
+	if !strings.HasPrefix(string(head), "HTTP/1.1 101 ") {
+		return nil, fmt.Errorf("answered %.60q", head)
+	}
+	return c, nil
+}
+
+// wsMessage is a message as a client frames it, and as it must come back.
+func wsMessage() (out, want []byte) {
+	const key = 0x3d21fa37
+	payload := strings.Repeat("message ", wsPayload/8)
+	out = []byte{0x82, 0x80 | 126, byte(wsPayload >> 8), byte(wsPayload & 0xff)}
+	out = binary.LittleEndian.AppendUint32(out, key)
+	for i := range wsPayload {
+		out = append(out, payload[i]^byte(uint32(key)>>(8*(i%4))))
+	}
+	return out, append([]byte{0x82, 126, byte(wsPayload >> 8), byte(wsPayload & 0xff)}, payload...)
+}
+
+// serveGWS echoes with gws on net/http, as its documentation shows.
+func serveGWS(addr string) error {
+	u := gws.NewUpgrader(&gwsEcho{}, &gws.ServerOption{})
+	return http.ListenAndServe(addr, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		c, err := u.Upgrade(w, r)
+		if err != nil {
+			return
+		}
+		go c.ReadLoop()
+	}))
+}
+
+type gwsEcho struct{ gws.BuiltinEventHandler }
+
+func (gwsEcho) OnMessage(c *gws.Conn, m *gws.Message) {
+	defer m.Close()
+	_ = c.WriteMessage(m.Opcode, m.Bytes()) // the client is gone: nothing to do
+}
+
+// serveCoder echoes with coder/websocket on net/http.
+func serveCoder(addr string) error {
+	return http.ListenAndServe(addr, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		c, err := websocket.Accept(w, r, nil)
+		if err != nil {
+			return
+		}
+		defer c.CloseNow()
+		for {
+			kind, p, err := c.Read(r.Context())
+			if err != nil || c.Write(r.Context(), kind, p) != nil {
+				return
+			}
+		}
+	}))
+}
