@@ -42,6 +42,37 @@ type connection struct {
 	mu     sync.Mutex
 	active int            // guarded by mu; handlers that run
 	state  http.ConnState // guarded by mu
+	hijack hijackState    // guarded by mu
+}
+
+// A hijackState is how far a hijack of the connection is. The server is rid of
+// the connection, and says so, before the handler has it.
+type hijackState uint8
+
+const (
+	hijackNone   hijackState = iota
+	hijackBegun              // Closed may be that
+	hijackClosed             // it has come
+)
+
+// beginHijack puts off the news of a connection that is gone, endHijack gives it,
+// if it was not the handler who got it.
+func (c *connection) beginHijack() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.hijack = hijackBegun
+}
+
+func (c *connection) endHijack(done bool) {
+	c.mu.Lock()
+	closed := c.hijack == hijackClosed
+	c.hijack = hijackNone
+	c.mu.Unlock()
+	if done {
+		c.enter(http.StateHijacked)
+	} else if closed {
+		c.enter(http.StateClosed)
+	}
 }
 
 // Open is conn.Config.ConnContext.
@@ -71,7 +102,17 @@ func (o *Connections) Open(info *app.ConnInfo) context.Context {
 
 // Closed is conn.Config.ConnClosed.
 func (o *Connections) Closed(ctx context.Context) {
-	if c, ok := ctx.(*connection); ok {
+	c, ok := ctx.(*connection)
+	if !ok {
+		return
+	}
+	c.mu.Lock()
+	putOff := c.hijack == hijackBegun
+	if putOff {
+		c.hijack = hijackClosed
+	}
+	c.mu.Unlock()
+	if !putOff {
 		c.enter(http.StateClosed)
 	}
 }

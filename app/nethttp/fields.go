@@ -29,7 +29,8 @@ func appendFields(f *app.Fields, h http.Header, drop func(name string) bool) {
 		}
 		return
 	}
-	for _, name := range sortedKeys(h) {
+	var room [16]string
+	for _, name := range sortedKeys(room[:0], h) {
 		appendField(f, name, h[name], drop)
 	}
 }
@@ -59,9 +60,8 @@ func clean(value string) (string, bool) {
 
 var lineEnds = strings.NewReplacer("\r", " ", "\n", " ")
 
-// sortedKeys are the names of h.
-func sortedKeys(h http.Header) []string {
-	keys := make([]string, 0, 16) // does not escape while it is not longer
+// sortedKeys appends the names of h to keys, which is empty.
+func sortedKeys(keys []string, h http.Header) []string {
 	for name := range h {
 		keys = append(keys, name)
 	}

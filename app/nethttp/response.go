@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/http"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -312,10 +313,15 @@ func (w *response) addTrailers() {
 	for _, name := range w.trailers {
 		addTrailer(&w.resp.Trailer, name, w.header[name])
 	}
-	for _, key := range sortedKeys(w.header) {
-		if name, ok := strings.CutPrefix(key, http.TrailerPrefix); ok {
-			addTrailer(&w.resp.Trailer, name, w.header[key])
+	var prefixed []string
+	for key := range w.header {
+		if strings.HasPrefix(key, http.TrailerPrefix) {
+			prefixed = append(prefixed, key)
 		}
+	}
+	slices.Sort(prefixed)
+	for _, key := range prefixed {
+		addTrailer(&w.resp.Trailer, key[len(http.TrailerPrefix):], w.header[key])
 	}
 	if len(w.trailers) > 0 && w.resp.Trailer.Len() == 0 && !w.x.http2() {
 		w.chunked = true // as announced, though none came

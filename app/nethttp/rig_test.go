@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"log"
-	"log/slog"
 	"net"
 	"net/http"
 	"os"
@@ -104,7 +103,7 @@ func newReference(t *testing.T, o settings) *target {
 func newOurs(t *testing.T, engine string, o settings) *target {
 	t.Helper()
 	h := &switchboard{}
-	s := &uringserve.Server{Handler: h, TLSConfig: serverTLS(), Engine: engine, Loops: 1, ErrorLog: log.New(h, "", 0), Log: slog.New(slog.DiscardHandler),
+	s := &uringserve.Server{Handler: h, TLSConfig: serverTLS(), Engine: engine, Loops: 1, ErrorLog: log.New(h, "", 0),
 		ReadTimeout: o.ReadTimeout, WriteTimeout: o.WriteTimeout, DisableGeneralOptionsHandler: o.DisableGeneralOptionsHandler}
 	s.SetKeepAlivesEnabled(!o.KeepAlivesOff)
 	var addrs [2]net.Addr
@@ -140,10 +139,11 @@ type handler func(w http.ResponseWriter, r *http.Request, n *notes)
 
 // notes are what one run of a case has to tell, in any order of its two sides.
 type notes struct {
-	mu    sync.Mutex
-	lines []string
-	done  chan struct{} // closed when the handler has returned
-	go_   chan struct{} // for cases: the client lets the handler go on
+	mu     sync.Mutex
+	lines  []string
+	done   chan struct{} // closed when the handler has returned
+	go_    chan struct{} // for cases: the client lets the handler go on
+	logged chan string   // what is logged, whole; nil: nobody asks
 }
 
 func newNotes() *notes { return &notes{done: make(chan struct{}), go_: make(chan struct{}, 8)} }
@@ -191,7 +191,9 @@ func (s *switchboard) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	s.mu.Lock()
 	h, n := s.handler, s.notes
 	s.mu.Unlock()
-	defer close(n.done)
+	if n != nil {
+		defer close(n.done)
+	}
 	h(w, r, n)
 }
 
@@ -200,6 +202,9 @@ func (s *switchboard) Write(p []byte) (int, error) {
 	s.mu.Lock()
 	n := s.notes
 	s.mu.Unlock()
+	if n != nil && n.logged != nil {
+		n.logged <- string(p)
+	}
 	line, _, _ := strings.Cut(string(p), "\n")
 	if n != nil && strings.HasPrefix(line, "http: ") && !strings.HasPrefix(line, "http: panic") &&
 		!strings.HasPrefix(line, "http: TLS") {

@@ -142,7 +142,9 @@ func (w writer1) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 			return nil, nil, err
 		}
 	}
+	w.x.conn.beginHijack()
 	c, unread, err := w.resp.Hijack()
+	w.x.conn.endHijack(err == nil)
 	if err != nil {
 		if errors.Is(err, app.ErrNotHijackable) {
 			err = both{http.ErrNotSupported, err}
@@ -150,7 +152,6 @@ func (w writer1) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 		return nil, nil, err
 	}
 	w.state = responseHijacked
-	w.x.conn.enter(http.StateHijacked)
 	w.x.hijacked.Store(true)
 	if len(head) > 0 {
 		if _, err := c.Write(head); err != nil {
