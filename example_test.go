@@ -5,6 +5,7 @@ import (
 	"io"
 	"net/http"
 	"os"
+	"time"
 
 	cryptotls "crypto/tls"
 
@@ -12,6 +13,48 @@ import (
 	"github.com/uringserve/uringserve/app"
 	"github.com/uringserve/uringserve/tls"
 )
+
+// One import moves a service of net/http's: its handlers run as they are.
+func ExampleListenAndServe() {
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /hello/{name}", func(w http.ResponseWriter, r *http.Request) {
+		fmt.Fprintf(w, "hello, %s", r.PathValue("name"))
+	})
+	go func() {
+		err := uringserve.ListenAndServe("localhost:8080", mux)
+		fmt.Println(err) // it does not return otherwise
+	}()
+}
+
+// The fields are http.Server's, and some more.
+func ExampleServer_handler() {
+	server := uringserve.Server{
+		Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			fmt.Fprintf(w, "hello, %s", r.URL.Query().Get("name"))
+		}),
+		ReadHeaderTimeout: 5 * time.Second,
+	}
+	addrs, err := server.Listen("127.0.0.1:0")
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	if err := server.Start(); err != nil {
+		fmt.Println(err)
+		return
+	}
+	defer server.Close()
+
+	resp, err := http.Get("http://" + addrs[0].String() + "/?name=world")
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	defer resp.Body.Close()
+	body, _ := io.ReadAll(resp.Body)
+	fmt.Println(resp.Header.Get("Content-Type"), "|", string(body))
+	// Output: text/plain; charset=utf-8 | hello, world
+}
 
 func ExampleServer() {
 	hello := app.HandlerFunc(func(req *app.Request, resp *app.Response) {
