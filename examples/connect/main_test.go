@@ -137,6 +137,7 @@ func TestCancel(t *testing.T) {
 		ended = make(chan error, 1)
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			handler().ServeHTTP(w, r)
+			<-r.Context().Done() // which may be a little later than the end of the body
 			ended <- r.Context().Err()
 		})
 	}
