@@ -4,7 +4,9 @@ import (
 	"bytes"
 	"fmt"
 	"strings"
+	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/uringserve/uringserve/app"
 	appws "github.com/uringserve/uringserve/app/ws"
@@ -183,3 +185,49 @@ func TestWebSocketMessageLimit(t *testing.T) {
 		}
 	})
 }
+
+// Peers that never read: what waits for them is bounded, and they are closed by
+// policy, or by the minimum rate if the writer waits.
+func TestWebSocketNeverReads(t *testing.T) {
+	limits := conn.DefaultLimits()
+	limits.MinResponseRate = conn.Rate{BytesPerSecond: 1 << 20, Grace: time.Second}
+	for _, policy := range []appws.SlowPolicy{appws.SlowWait, appws.SlowClose} {
+		ended := make(chan appws.End, 16)
+		h := &flood{ended: ended}
+		cfg := conn.Config{Limits: limits, Handler: &appws.Upgrader{Handler: h, SlowPolicy: policy}}
+		onEach(t, cfg, func(r *rig) {
+			for range 4 {
+				c := r.dial()
+				c.SetReadBuffer(4096)
+				if _, err := openWS(c, ""); err != nil {
+					r.Fatal(err)
+				}
+			}
+			for range 4 {
+				end := <-ended
+				if policy == appws.SlowClose && end.Code != appws.TryAgainLater || end.Err == nil {
+					r.Errorf("policy %d: told %+v", policy, end)
+				}
+			}
+			eventually(r.T, "all have gone", func() bool { return r.srv.Active() == 0 })
+		})
+		if n := h.most.Load(); n > 256<<10+2<<10 {
+			t.Errorf("policy %d: %d bytes waited", policy, n)
+		}
+	}
+}
+
+// A flood writes as long as it can.
+type flood struct {
+	ended chan appws.End
+	most  atomic.Int64
+}
+
+func (h *flood) Open(c *appws.Conn) {
+	for p := make([]byte, 1000); c.Write(appws.Binary, p) == nil; {
+		h.most.Store(max(h.most.Load(), int64(c.Buffered())))
+	}
+}
+
+func (h *flood) Message(*appws.Conn, appws.Kind, []byte) {}
+func (h *flood) Close(_ *appws.Conn, end appws.End)      { h.ended <- end }
