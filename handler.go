@@ -17,7 +17,7 @@ import (
 // config is what connections are made from.
 func (s *Server) config() conn.Config {
 	limits := s.limits()
-	cfg := conn.Config{Handler: s.App, Limits: limits, Handshakes: s.Handshakes, Log: s.log()}
+	cfg := conn.Config{Handler: s.App, FlushAtOnce: s.TakeoverOff, Limits: limits, Handshakes: s.Handshakes, Log: s.log()}
 	if s.App == nil {
 		h := s.Handler
 		if h == nil {

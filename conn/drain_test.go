@@ -104,8 +104,9 @@ func TestHeldOutput(t *testing.T) {
 	release := make(chan struct{})
 	f, c := serve(t, func(r *app.Request, w *app.Response) {
 		if string(r.Path) == "/slow" {
-			w.Flush() // to let go of the loop
-			w.Flush()
+			for range streamFlushes { // to let go of the loop
+				w.Flush()
+			}
 			<-release
 		}
 	})

@@ -106,6 +106,9 @@ type exchanger interface {
 
 	// service does what handler code wants of the loop, as often as one likes.
 	service()
+	// stage is service from within a handler, but that output leaves at the end
+	// of the loop's turn, whoever has the loop then.
+	stage()
 	// offer is service from within a handler, which has the loop: what the
 	// kernel takes at once is on its way. It reports whether that was all.
 	offer() (all bool)

@@ -245,6 +245,14 @@ func (s *h1stream) serve() {
 	}
 }
 
+// stage is service in a handler, for output that leaves with others'.
+func (s *h1stream) stage() {
+	s.serve()
+	s.takeSink()
+	s.settle(s.c.unsent())
+	s.l.hold(s.c.conn)
+}
+
 // offer is service in a handler.
 func (s *h1stream) offer() (all bool) {
 	s.serve()

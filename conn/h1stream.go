@@ -121,7 +121,7 @@ func (s *h1stream) Done(o ring.Outcome) ring.Task {
 	switch {
 	case o == ring.Exited:
 		l.n.exits.Add(1)
-		c.abort(app.ErrAbort)
+		c.breakOff()
 		return nil
 	case s.isLate():
 		s.logFailure()
@@ -130,7 +130,7 @@ func (s *h1stream) Done(o ring.Outcome) ring.Task {
 	case s.panicked != nil:
 		s.logFailure()
 		if s.resp.Committed() || s.panicked == any(app.ErrAbort) {
-			c.abort(app.ErrAbort)
+			c.breakOff()
 			return nil
 		}
 		s.resp.Fail(500)
@@ -144,6 +144,12 @@ func (s *h1stream) Done(o ring.Outcome) ring.Task {
 		return next
 	}
 	return nil
+}
+
+// breakOff resets the connection; what the handler has flushed goes before.
+func (c *h1conn) breakOff() {
+	c.sendNow()
+	c.abort(app.ErrAbort)
 }
 
 // recycle empties s for another exchange; the source stays.

@@ -301,8 +301,9 @@ func TestH2Concurrent(t *testing.T) {
 	release := make(chan struct{})
 	f, c := serveH2(t, func(r *app.Request, w *app.Response) {
 		if len(r.Path)%2 == 0 {
-			w.Flush() // two: lets go of the loop
-			w.Flush()
+			for range streamFlushes { // lets go of the loop
+				w.Flush()
+			}
 			<-release
 		}
 		w.Write(r.Path)

@@ -274,6 +274,13 @@ func (s *h2stream) continue100() {
 	}
 }
 
+// stage is service in a handler, for output that leaves with others'.
+func (s *h2stream) stage() {
+	s.serve()
+	s.c.fill()
+	s.l.hold(s.c.conn)
+}
+
 // offer is service in a handler.
 func (s *h2stream) offer() (all bool) {
 	c := s.c

@@ -30,6 +30,12 @@ type Config struct {
 	// for.
 	ConnClosed func(context.Context)
 
+	// FlushAtOnce has every flush reach the kernel before it returns. Otherwise
+	// those of a handler that has the loop leave with what other handlers of the
+	// turn write, or when it loses the loop, within some milliseconds: for engines
+	// that leave handlers behind.
+	FlushAtOnce bool
+
 	// Limits bound each connection. Start from DefaultLimits; the zero value
 	// stands for it.
 	Limits Limits
@@ -54,6 +60,8 @@ type Server struct {
 	handler app.Handler
 	options app.Optioned // handler, if it has Options
 	limits  Limits
+
+	flushAtOnce bool
 
 	connContext func(*app.ConnInfo) context.Context // may be nil
 	connClosed  func(context.Context)               // may be nil
@@ -93,7 +101,7 @@ func New(cfg Config) (*Server, error) {
 		return nil, err
 	}
 	s := &Server{handler: cfg.Handler, limits: cfg.Limits, log: cfg.Log, handshaker: handshaker,
-		connContext: cfg.ConnContext, connClosed: cfg.ConnClosed}
+		connContext: cfg.ConnContext, flushAtOnce: cfg.FlushAtOnce, connClosed: cfg.ConnClosed}
 	s.h2, _ = cfg.Limits.h2config() // it was validated
 	s.options, _ = cfg.Handler.(app.Optioned)
 	return s, nil

@@ -7,6 +7,19 @@ import (
 	"github.com/uringserve/uringserve/ring"
 )
 
+// urgency says when output is to be on its way.
+type urgency uint8
+
+const (
+	whenMuch urgency = iota // when there is batchBytes of it
+	soon                    // with what other handlers of the turn write, or as soon as this one blocks
+	atOnce
+)
+
+// streamFlushes is how many flushes of a handler leave soon: one that goes on
+// after so many streams, and gives the loop away.
+const streamFlushes = 8
+
 // batchBytes is how much output an inline handler may gather before the
 // kernel is offered it, in bytes.
 const batchBytes = 32 << 10
@@ -30,10 +43,21 @@ func (s *exchange) WriteBody(resp *app.Response, flush bool) error {
 		err = s.p.appendData(resp)
 	}
 	s.mu.Unlock()
-	if perr := s.push(flush); err == nil {
+	if perr := s.push(s.urgency(flush)); err == nil {
 		err = perr
 	}
 	return err
+}
+
+// urgency is that of what is written with a flush, or without.
+func (s *exchange) urgency(flush bool) urgency {
+	switch {
+	case !flush:
+		return whenMuch
+	case s.flushes < streamFlushes && !s.l.srv.flushAtOnce:
+		return soon
+	}
+	return atOnce
 }
 
 // mayCommit reports why there can be no response as the handler wants it. s.mu
@@ -80,11 +104,11 @@ func (s *exchange) WriteInformational(status int, fields *app.Fields) error {
 	if err != nil {
 		return err
 	}
-	return s.push(true)
+	return s.push(atOnce)
 }
 
 // push gets framed output on its way, and waits while there is too much of it.
-func (s *exchange) push(flush bool) error {
+func (s *exchange) push(when urgency) error {
 	for {
 		s.mu.Lock()
 		if err := s.unwritable(); err != nil {
@@ -106,23 +130,26 @@ func (s *exchange) push(flush bool) error {
 			s.writing = true
 		}
 		s.mu.Unlock()
-		if !full && !flush && (size == 0 || !s.offLoop.Load() && size < batchBytes) {
+		if !full && when == whenMuch && (size == 0 || !s.offLoop.Load() && size < batchBytes) {
 			return nil
 		}
-		s.offer(flush)
+		if when == soon && (full || size >= batchBytes) {
+			when = atOnce
+		}
+		s.offer(when)
 		if !full {
 			return nil
 		}
 		for s.isWaiting(&s.writing) {
 			s.writable.Wait()
 		}
-		flush = false
+		when = whenMuch
 	}
 }
 
-// offer gives the loop what is framed: at once if the handler has the loop. It
-// lets go of the loop if the writer has to wait, or streams.
-func (s *exchange) offer(flush bool) {
+// offer gives the loop what is framed, if the handler has the loop. It lets go
+// of the loop if the writer has to wait, or streams.
+func (s *exchange) offer(when urgency) {
 	if !s.run.Enter() {
 		s.offLoop.Store(true)
 		s.post()
@@ -132,8 +159,13 @@ func (s *exchange) offer(flush bool) {
 		s.run.Leave()
 		return
 	}
+	if when == soon {
+		s.p.stage()
+		s.run.Leave()
+		return
+	}
 	all := s.p.offer()
-	if s.isWaiting(&s.writing) || flush && (!all || s.flushes >= 2) {
+	if s.isWaiting(&s.writing) || when == atOnce && (!all || s.flushes >= streamFlushes) {
 		s.offLoop.Store(true)
 		s.run.HandOver()
 		return
