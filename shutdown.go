@@ -56,7 +56,10 @@ func (s *Server) Shutdown(ctx context.Context) error {
 	} else if deadline, ok := ctx.Deadline(); ok {
 		grace = max(grace, time.Until(deadline))
 	}
-	left := s.closeEngines(grace)
+	if st := conns.Stats(); st.Handling <= st.Hijackings {
+		grace = 0 // who has hijacked is not waited for, as in net/http
+	}
+	left := max(0, s.closeEngines(grace)-int(conns.Stats().Hijackings))
 	if err == nil && left == 0 {
 		return nil
 	}

@@ -175,16 +175,16 @@ func (c *conn) resume() {
 // describe gives what is known of the connection; it is made once.
 func (c *conn) describe() *app.ConnInfo {
 	if c.info == nil {
-		c.info = c.l.srv.newInfo(c.rc)
+		c.info = c.l.newInfo(c.rc)
 	}
 	return c.info
 }
 
 // newInfo describes a connection as it was accepted.
-func (s *Server) newInfo(rc ring.Conn) *app.ConnInfo {
-	info := &app.ConnInfo{Remote: rc.RemoteAddr(), Local: rc.LocalAddr(), Listener: rc.Listener()}
-	if s.connContext != nil {
-		info.Context = s.connContext(info)
+func (l *loop) newInfo(rc ring.Conn) *app.ConnInfo {
+	info := &app.ConnInfo{Remote: rc.RemoteAddr(), Local: rc.LocalAddr(), Listener: l.number(rc)}
+	if l.srv.connContext != nil {
+		info.Context = l.srv.connContext(info)
 	}
 	return info
 }

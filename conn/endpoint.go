@@ -1,6 +1,10 @@
 package conn
 
-import cryptotls "crypto/tls"
+import (
+	cryptotls "crypto/tls"
+
+	"github.com/uringserve/uringserve/ring"
+)
 
 // Protocols are those that connections of a listener may speak.
 type Protocols uint8
@@ -83,9 +87,12 @@ func (s *Server) endpoint(engine, listener int) Endpoint {
 }
 
 // listener is the number of c's, for handlers.
-func (c *conn) listener() int {
-	id := c.rc.Listener()
-	if all := c.l.srv.endpoints[c.l.engine].Load(); all != nil && id < len(*all) {
+func (c *conn) listener() int { return c.l.number(c.rc) }
+
+// number is the number of the listener of rc.
+func (l *loop) number(rc ring.Conn) int {
+	id := rc.Listener()
+	if all := l.srv.endpoints[l.engine].Load(); all != nil && id < len(*all) {
 		return (*all)[id].Number
 	}
 	return id

@@ -7,9 +7,9 @@ import (
 	"github.com/uringserve/uringserve/h1"
 )
 
-// errSwitching is for a handler that answers 101: there is no way yet to hand a
-// connection to another protocol.
-var errSwitching = errors.New("conn: 101 (Switching Protocols) is not supported")
+// errSwitching is for a handler that answers 101 and does not take the connection
+// over: it would speak HTTP to a client that speaks another protocol by then.
+var errSwitching = errors.New("conn: 101 (Switching Protocols) without Hijack or a WebSocket")
 
 // commit frames the head, if that has not been done. s.mu is held.
 func (s *h1stream) commit(resp *app.Response) error {

@@ -144,8 +144,8 @@ func (s *h2stream) takeHeads() {
 func (s *h2stream) takeSink() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.sink == nil || len(s.sink.B) == 0 {
-		return
+	if s.sink == nil || len(s.sink.B) == 0 || len(s.heads) > 0 {
+		return // a head that came since takeHeads is first; who wrote it asks again
 	}
 	if len(s.data) == 0 {
 		if s.dataBuf != nil {

@@ -87,7 +87,7 @@ func newSecure(rc ring.Conn, l *loop, e *Endpoint) *secure {
 	c, s := &both.conn, &both.secure
 	c.rc, s.c = s, c
 	c.p = (*handshaking)(s)
-	c.info = l.srv.newInfo(rc)
+	c.info = l.newInfo(rc)
 	s.tc = l.srv.handshaker.Accept(e.TLS, tls.Peer{Remote: c.info.Remote, Local: c.info.Local}, s.post)
 	return s
 }
