@@ -142,7 +142,8 @@ func (c *Conn) decode(block []byte, keep, trailers bool) bool {
 		r.reset(trailers, c.cfg)
 	}
 	c.dec.Begin(block, &c.scratch.strings)
-	for f, ok := c.dec.Next(); ok; f, ok = c.dec.Next() {
+	var f hpack.Field
+	for c.dec.Read(&f) {
 		if keep {
 			r.field(&c.dec, &f)
 		}

@@ -128,11 +128,19 @@ func (d *Decoder) Begin(block []byte, s *Scratch) {
 	d.state = stateUpdates
 }
 
-// Next is the next field of the block; false at its end and after an error.
-// The views are valid until the next call of Next, Begin or Reset. A field
-// that exceeds a limit is not returned, nor any after it; the rest of the
-// block is then read within this call.
-func (d *Decoder) Next() (Field, bool) {
+// Next is Read that returns the field.
+func (d *Decoder) Next() (f Field, ok bool) {
+	if ok = d.Read(&f); !ok {
+		f = Field{}
+	}
+	return f, ok
+}
+
+// Read puts the next field of the block into f; false at its end and after an
+// error, when f is of no meaning. The views are valid until the next call of Next,
+// Read, Begin or Reset. A field that exceeds a limit is not returned, nor any after
+// it; the rest of the block is then read within this call.
+func (d *Decoder) Read(f *Field) bool {
 	if d.scratch != nil && d.scratch.used > 0 {
 		d.scratch.reset()
 	}
@@ -140,19 +148,19 @@ func (d *Decoder) Next() (Field, bool) {
 	if d.pos < len(d.block) {
 		// What most fields are, on a short way: an index below the prefix's 127.
 		if c := d.block[d.pos]; c > 0x80 && c < 0xff && (d.state == stateFields || d.leaveUpdates()) {
-			if f, ok := d.entry(uint32(c & 0x7f)); ok && d.admit(len(f.Name), len(f.Value)) {
+			if d.entry(f, uint32(c&0x7f)) && d.admit(len(f.Name), len(f.Value)) {
 				d.pos++
-				return f, true
+				return true
 			}
 		}
 	}
 	for d.pos < len(d.block) && d.err == nil {
-		if f, ok := d.step(); ok {
-			return f, true
+		if d.step(f) {
+			return true
 		}
 	}
 	d.finish()
-	return Field{}, false
+	return false
 }
 
 // finish ends the block, if there is one.
@@ -166,26 +174,26 @@ func (d *Decoder) finish() {
 	d.block, d.scratch, d.pos = nil, nil, 0
 }
 
-// step reads one representation. It reports whether there is a field to be
+// step reads one representation. It reports whether it is a field, f, to be
 // returned.
-func (d *Decoder) step() (f Field, ok bool) {
+func (d *Decoder) step(f *Field) bool {
 	c := d.block[d.pos]
 	if c&0xe0 == 0x20 { // RFC 7541 §6.3: 001
 		d.update()
-		return f, false
+		return false
 	}
 	if d.state == stateUpdates && !d.leaveUpdates() {
-		return f, false
+		return false
 	}
 	switch {
 	case c >= 0x80: // §6.1: 1
-		return d.indexed()
+		return d.indexed(f)
 	case c >= 0x40: // §6.2.1: 01
-		return d.literal(6)
+		return d.literal(f, 6)
 	default: // §6.2.2: 0000, §6.2.3: 0001
-		f, ok = d.literal(4)
+		ok := d.literal(f, 4)
 		f.Sensitive = c&0x10 != 0
-		return f, ok
+		return ok
 	}
 }
 
@@ -229,35 +237,38 @@ func (d *Decoder) update() {
 }
 
 // indexed reads an indexed field (RFC 7541 §6.1).
-func (d *Decoder) indexed() (f Field, ok bool) {
+func (d *Decoder) indexed(f *Field) bool {
 	at := d.pos
 	i, ok := d.integer(7)
 	if !ok {
-		return f, false
+		return false
 	}
-	if f, ok = d.entry(i); !ok {
-		return f, d.fail(BadIndex, at)
+	if !d.entry(f, i) {
+		return d.fail(BadIndex, at)
 	}
-	return f, d.admit(len(f.Name), len(f.Value))
+	return d.admit(len(f.Name), len(f.Value))
 }
 
-// entry is the field at an index of both tables (RFC 7541 §2.3.3).
-func (d *Decoder) entry(i uint32) (f Field, ok bool) {
+// entry makes f the field at an index of both tables (RFC 7541 §2.3.3). It sets it
+// part by part: to copy a whole Field costs more than all else here.
+func (d *Decoder) entry(f *Field, i uint32) bool {
+	f.Sensitive = false
 	switch {
 	case i == 0: // §6.1: index 0 MUST be treated as a decoding error
-		return f, false
+		return false
 	case i <= staticLen:
 		s := &static[i]
-		return Field{Name: s.name, Value: s.value, Tag: StaticTag | uint8(i)}, true
+		f.Name, f.Value, f.Tag = s.name, s.value, StaticTag|uint8(i)
+		return true
 	case i-staticLen <= d.table.count:
 		id := d.table.added - (i - staticLen)
 		slot := d.table.slot(id)
 		d.last = slot + 1
 		f.Name, f.Value = d.table.at(id)
 		f.Tag = d.table.entries[slot].tag()
-		return f, true
+		return true
 	}
-	return f, false // §2.3.3: nor are indices above both tables valid
+	return false // §2.3.3: nor are indices above both tables valid
 }
 
 // SetTag has the entry of the dynamic table that the field is in which Next
@@ -275,36 +286,36 @@ func (d *Decoder) SetTag(tag uint8) {
 
 // literal reads a literal field with an n-bit index of its name, 6 if it is to
 // be added to the table (RFC 7541 §6.2).
-func (d *Decoder) literal(n uint) (f Field, ok bool) {
+func (d *Decoder) literal(f *Field, n uint) bool {
 	at := d.pos
 	i, ok := d.integer(n)
 	if !ok {
-		return f, false
+		return false
 	}
 	var nameLen, valueLen int
 	if i == 0 {
-		f.Name, nameLen, ok = d.text()
-	} else if f, ok = d.entry(i); !ok {
-		return f, d.fail(BadIndex, at)
-	} else if f.Tag, d.last, nameLen = 0, 0, len(f.Name); n == 6 && i > staticLen {
+		if f.Name, nameLen, ok = d.text(); !ok {
+			return false
+		}
+	} else if !d.entry(f, i) {
+		return d.fail(BadIndex, at)
+	} else if d.last, nameLen = 0, len(f.Name); n == 6 && i > staticLen {
 		// §4.4: the entry may be evicted by the one that refers to it.
 		f.Name = append(d.scratch.take(nameLen)[:0], f.Name...)
 	}
-	if !ok {
-		return f, false
-	}
+	f.Sensitive, f.Tag = false, 0
 	if f.Value, valueLen, ok = d.text(); !ok {
-		return f, false
+		return false
 	}
 	if n == 6 {
 		d.add(f, nameLen+valueLen)
 	}
-	return f, d.admit(nameLen, valueLen)
+	return d.admit(nameLen, valueLen)
 }
 
 // add puts a field of n octets into the table. If it is not all here, it is
 // larger than the table, and then §4.4 has the table emptied.
-func (d *Decoder) add(f Field, n int) {
+func (d *Decoder) add(f *Field, n int) {
 	if len(f.Name)+len(f.Value) != n {
 		d.table.evict(0)
 		return

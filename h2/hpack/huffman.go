@@ -1,5 +1,7 @@
 package hpack
 
+import "encoding/binary"
+
 // The code of RFC 7541 Appendix B is canonical: codes of one length are
 // consecutive numbers in the order of their symbols, and longer codes come
 // after shorter ones. So the lengths say everything, and the tables below are
@@ -131,7 +133,15 @@ func parseHuffman(dst, src []byte) (length int, kind Kind) {
 	var acc uint64 // the next n bits, at the top; zeros below
 	var n uint32
 	for {
-		for n <= 56 && len(src) > 0 {
+		if n < maxCodeLen && len(src) >= 8 {
+			// As many octets as fit. What is below n then are bits of the next
+			// one, which will be set again.
+			acc |= binary.BigEndian.Uint64(src) >> n
+			take := (64 - n) / 8
+			n += 8 * take
+			src = src[take:]
+		}
+		for n <= 56 && len(src) > 0 && len(src) < 8 {
 			acc |= uint64(src[0]) << (56 - n)
 			n += 8
 			src = src[1:]
