@@ -57,8 +57,11 @@ type Request struct {
 
 // Reset empties r for the exchange of s. For servers.
 func (r *Request) Reset(s Stream) {
+	// One by one: copying the whole struct shows in profiles.
+	r.Method, r.Target, r.Path, r.Query, r.Host = "", nil, nil, nil, nil
+	r.Proto, r.Major, r.Minor = "", 0, 0
 	r.Header.Reset()
-	*r = Request{Header: r.Header, stream: s}
+	r.ContentLength, r.Listener, r.stream = 0, 0, s
 }
 
 // Get is the value of the first header field of that name, nil if there is

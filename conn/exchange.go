@@ -22,43 +22,55 @@ import (
 // Exchanges are pooled per loop; nothing of a loop or of another connection can
 // be reached from one by handler code.
 type exchange struct {
-	l       *loop // immutable; of it handler code uses only what is safe anywhere
-	p       exchanger
-	node    ring.PostNode
-	live    atomic.Bool // the exchange has begun and not ended
-	used    atomic.Bool // shared may be other than startExchange made it
-	offLoop atomic.Bool // the run has no loop any more: a hint
-	clean   bool        // recycled
+	// What every request needs is first, so that it takes few cache lines.
 
-	// On loop:
-	bodyRead bool         // the body was read to its end by the loop
-	deaf     bool         // what comes has no meaning any more
-	handling bool         // dispatched, not done
-	timing   bool         // the handler waits for its body, since:
-	since    ring.Instant //
-	waited   time.Duration
-	rated    int64 // bytes of body that came
-	timed    timed
-
-	// Written on loop before the handler runs; the handler's from then on:
-	req  app.Request
-	resp app.Response
-	opt  app.Options
+	l        *loop // immutable; of it handler code uses only what is safe anywhere
+	p        exchanger
+	live     atomic.Bool // the exchange has begun and not ended
+	used     atomic.Bool // shared may be other than startExchange made it
+	offLoop  atomic.Bool // the run has no loop any more: a hint
+	clean    bool        // recycled
+	bodyRead bool        // on loop: the body was read to its end by the loop
+	deaf     bool        // on loop: what comes has no meaning any more
+	handling bool        // on loop: dispatched, not done
+	timing   bool        // on loop: the handler waits for its body, since:
+	since    ring.Instant
 
 	// The handler's:
 	run      ring.Run
-	rd       []byte                     // body bytes to be read next
-	rdBuf    *bytebufferpool.ByteBuffer // they are in; nil: in the source
-	flushes  int                        // by the handler
-	panicked any                        // what the handler panicked with
-	stack    []byte                     // where
+	panicked any // what the handler panicked with
+
+	// Written on loop before the handler runs; the handler's from then on:
+	opt  app.Options
+	resp app.Response
+	req  app.Request
 
 	mu sync.Mutex
 	shared
+
+	// On loop:
+	waited time.Duration // while timing
+	rated  int64         // bytes of body that came
+	timed  timed
+	node   ring.PostNode
+
+	// The handler's:
+	rd      []byte                     // body bytes to be read next
+	rdBuf   *bytebufferpool.ByteBuffer // they are in; nil: in the source
+	flushes int                        // by the handler
+	stack   []byte                     // where it panicked
 }
 
 // shared is what handler code and the loop both touch, guarded by exchange.mu.
 type shared struct {
+	length   int64         // of the request's body, as declared; -1: not known
+	limit    int64         // bytes of body that the handler may read
+	declared int64         // bytes of the response's body to be sent, -1: any
+	queued   int           // bytes of it that the loop took and has not sent
+	info     *app.ConnInfo //
+	ended    bool          // pipe holds the last of the request's body
+	started  bool          // the handler has read
+
 	gone      error // why the connection is gone; nil: it is not
 	ctx       context.Context
 	cancelCtx context.CancelCauseFunc
@@ -67,26 +79,19 @@ type shared struct {
 	// Request body:
 	pipe     *bytebufferpool.ByteBuffer // decoded, not yet in rd
 	held     int                        // bytes in pipe and rd
-	length   int64                      // as declared; -1: not known
-	limit    int64                      // bytes of body that the handler may read
 	taken    int64                      // bytes given to rd
-	started  bool                       // the handler has read
-	ended    bool                       // pipe holds the last of it
 	bodyErr  *app.BodyError
 	reading  bool // the handler is blocked, or about to
 	readable ring.Waiter
 
 	// Response:
 	sink     *bytebufferpool.ByteBuffer // for the loop to take
-	queued   int                        // bytes the loop took and has not sent
-	declared int64                      // bytes of body to be sent, -1: any
 	written  int64
 	overrun  bool  // the handler wrote more than declared
 	badHead  error // why the head that the handler wanted cannot be sent
 	writing  bool  // the handler is blocked, or about to
 	writable ring.Waiter
 
-	info *app.ConnInfo
 	asks []ring.Waiter // for info
 	want want
 
@@ -160,8 +165,9 @@ func (s *exchange) must(err error) {
 // begin prepares s for a request with a body of that length, -1: not known.
 func (s *exchange) begin(length int64) {
 	s.clean = false
-	s.req.Reset(s.p)
-	s.resp.Reset(s.p)
+	var stream app.Stream = s.p // to convert it takes time
+	s.req.Reset(stream)
+	s.resp.Reset(stream)
 	s.length, s.declared, s.queued = length, -1, 0
 }
 
@@ -270,7 +276,9 @@ func (s *exchange) recycle() (used bool) {
 	}
 	s.clean = true
 	s.run = ring.Run{}
-	s.panicked, s.stack = nil, nil
+	if s.panicked != nil {
+		s.panicked, s.stack = nil, nil
+	}
 	if s.offLoop.Load() {
 		s.offLoop.Store(false)
 	}

@@ -97,12 +97,11 @@ func (c *h2conn) count(r h2.Reason) {
 // head begins a request.
 func (c *h2conn) head(ev *h2.Event) {
 	s := c.l.takeH2stream(c, ev.ID)
-	c.x.TakeHead(&s.head)
-	if s.isTunnel() && string(s.head.Protocol) != webSocketProtocol {
+	if p := ev.Head.Protocol; len(p) > 0 && string(p) != webSocketProtocol {
 		s.respondBare(501) // RFC 9220 §3
 		return
 	}
-	if err := s.startExchange(ev.End); err != nil {
+	if err := s.startExchange(ev); err != nil {
 		c.l.n.panics.Add(1)
 		c.l.logPanic(err)
 		s.respondBare(500)

@@ -50,7 +50,8 @@ func (s *h2stream) respondWhole() {
 		s.resp.Fail(501)
 	}
 	b := s.c.stage()
-	m := s.meta(int64(len(s.resp.Staged())))
+	var m h2.ResponseMeta
+	s.meta(&m, int64(len(s.resp.Staged())))
 	m.Date = s.l.date()
 	out, body, declared, err := s.c.x.AppendResponse(b.B, s.id, &m)
 	if errors.Is(err, h2.ErrGone) {
@@ -60,7 +61,7 @@ func (s *h2stream) respondWhole() {
 	if err != nil {
 		s.logBad(err)
 		s.resp.Fail(500)
-		m = s.meta(0)
+		s.meta(&m, 0)
 		out, body, declared, err = s.c.x.AppendResponse(b.B, s.id, &m)
 		s.must(err)
 	}
@@ -129,7 +130,7 @@ func (s *h2stream) takeHeads() {
 			b.B, err = s.c.x.AppendInterim(b.B, s.id, h.status, &h.fields)
 		} else {
 			m := h2.ResponseMeta{Status: h.status, Fields: &h.fields, Date: s.l.date(),
-				RequestMethod: s.head.Method, Length: -1, Trailers: h.trailers}
+				RequestMethod: s.method, Length: -1, Trailers: h.trailers}
 			b.B, _, _, err = s.c.x.AppendResponse(b.B, s.id, &m)
 		}
 		if !errors.Is(err, h2.ErrGone) {

@@ -19,10 +19,10 @@ import (
 //	    ▼
 //	  lost ──Done──▶ free
 //
-// Until it is free it counts against h2.Limits.Streams.
+// Until it is free it counts against h2.Limits.Streams. With hundreds of them at a
+// time what counts is how much memory a request touches: what every one needs is
+// in one piece, from c to the first fields of shared.
 type h2stream struct {
-	exchange
-
 	// On loop:
 	c        *h2conn // nil: free
 	next     *h2stream
@@ -31,13 +31,13 @@ type h2stream struct {
 	lost     bool                       // reset; the handler runs on
 	finished bool                       // data is the last of the response
 	short    bool                       // and less than was declared
+	tunnel   bool                       // an extended CONNECT, for webSocketProtocol
+	method   string                     // of the request, whatever the handler makes of req
 	data     []byte                     // of the response, to be framed
 	dataBuf  *bytebufferpool.ByteBuffer // it is in; nil: in resp
 	ws       *wsSession                 // of which this is the transport; nil: of none
 
-	// Written on loop before the handler runs, and only read from then on:
-	head h2.Head
-
+	exchange
 	h2shared
 }
 
@@ -103,13 +103,15 @@ func (l *loop) freeH2stream(s *h2stream) {
 	}
 }
 
-// startExchange prepares s for its request; end: it has no body.
-func (s *h2stream) startExchange(end bool) error {
-	h, r := &s.head, &s.req
+// startExchange prepares s for the request of that EventHead.
+func (s *h2stream) startExchange(ev *h2.Event) error {
+	h, r, end := ev.Head, &s.req, ev.End
 	s.begin(h.Length)
+	s.c.x.TakeHead(&r.Header) // all else lies in its memory
 	r.Method, r.Target, r.Path, r.Query, r.Host = h.Method, h.Target, h.Path, h.Query, h.Host
 	r.Proto, r.Major, r.Minor = "HTTP/2.0", 2, 0
-	r.Header, r.ContentLength = h.Fields, h.Length
+	r.ContentLength = h.Length
+	s.method, s.tunnel = h.Method, len(h.Protocol) > 0
 	r.Listener = s.c.listener()
 	s.info = s.c.info
 	s.bodyRead, s.ended, s.deaf = end, end, false
@@ -260,9 +262,11 @@ func (s *h2stream) Done(o ring.Outcome) ring.Task {
 // recycle empties s for another exchange.
 func (s *h2stream) recycle() {
 	s.data, s.finished, s.short, s.lost, s.inDue = nil, false, false, false, false
+	s.tunnel, s.method = false, ""
 	putIfHeld(&s.dataBuf)
-	s.req.Header = app.Fields{} // its memory is head's
-	s.head.Reset()
+	if invariants {
+		s.req.Header.Spoil() // and with it whatever lies there
+	}
 	if s.exchange.recycle() {
 		clear(s.heads)
 		s.after.Reset()
@@ -271,10 +275,7 @@ func (s *h2stream) recycle() {
 }
 
 // poison spoils what a handler may have kept.
-func (s *h2stream) poison() {
-	s.exchange.poison()
-	s.head = h2.Head{}
-}
+func (s *h2stream) poison() { s.exchange.poison() }
 
 func (s *h2stream) attached() bool { return s.c != nil && s.c.state == stateOpen && !s.lost }
 

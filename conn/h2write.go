@@ -17,7 +17,8 @@ func (s *h2stream) commit(resp *app.Response) error {
 	if err := s.mayCommit(resp); err != nil {
 		return err
 	}
-	m := s.meta(-1)
+	var m h2.ResponseMeta
+	s.meta(&m, -1)
 	body, declared, err := m.Judge()
 	if err == nil && s.isTunnel() && m.Status/100 == 2 {
 		err = errNoTunnel
@@ -34,16 +35,14 @@ func (s *h2stream) commit(resp *app.Response) error {
 	return nil
 }
 
-// meta is what the head of the response depends on. Where the handler has the
+// meta fills in what the head of the response depends on. Where the handler has the
 // response, only it may ask.
-func (s *h2stream) meta(length int64) h2.ResponseMeta {
-	return h2.ResponseMeta{
-		Status:        s.resp.Status(),
-		Fields:        &s.resp.Header,
-		RequestMethod: s.head.Method,
-		Length:        length,
-		Trailers:      s.resp.Trailer.Len() > 0,
-	}
+func (s *h2stream) meta(m *h2.ResponseMeta, length int64) {
+	m.Status = s.resp.Status()
+	m.Fields = &s.resp.Header
+	m.RequestMethod = s.method
+	m.Length = length
+	m.Trailers = s.resp.Trailer.Len() > 0
 }
 
 // appendData takes what is staged. s.mu is held.

@@ -29,16 +29,22 @@ const webSocketProtocol = "websocket"
 var errNoTunnel = errors.New("conn: an extended CONNECT was not upgraded")
 
 // isTunnel reports whether the request asks for another protocol than HTTP.
-func (s *h2stream) isTunnel() bool { return len(s.head.Protocol) > 0 }
+func (s *h2stream) isTunnel() bool { return s.tunnel }
 
-func (s *h2stream) connectProtocol() string { return string(s.head.Protocol) }
+func (s *h2stream) connectProtocol() string {
+	if s.tunnel {
+		return webSocketProtocol
+	}
+	return ""
+}
 
 // becomeWebSocket answers the request with 200, and has the stream speak
 // WebSocket: what has come of its DATA is that already.
 func (s *h2stream) becomeWebSocket(a *appws.Acceptance) ring.Task {
 	l := s.l
 	s.takeHeads() // interim responses
-	m := s.meta(-1)
+	var m h2.ResponseMeta
+	s.meta(&m, -1)
 	m.Date = l.date()
 	b := s.c.stage()
 	out, _, _, err := s.c.x.AppendResponse(b.B, s.id, &m)

@@ -56,7 +56,7 @@ func TestNoAllocationsUpload(t *testing.T) {
 					c.c.Consumed(id, len(ev.Data))
 				}
 				if ev.End {
-					l.respond(c.c, id)
+					l.respond(c.c, id, "GET")
 				}
 			}
 		}

@@ -12,7 +12,7 @@ import (
 type load struct {
 	conns   []*loadConn
 	scratch Scratch
-	head    Head
+	head    field.Fields
 	out     []byte
 	fields  field.Fields
 	body    []byte
@@ -57,7 +57,7 @@ func (l *load) feed(c *loadConn) {
 		switch ev.Kind {
 		case EventHead:
 			c.c.TakeHead(&l.head)
-			l.respond(c.c, ev.ID)
+			l.respond(c.c, ev.ID, ev.Head.Method)
 		case EventReady, EventWindow:
 		default:
 			panic(ev.Err())
@@ -67,8 +67,8 @@ func (l *load) feed(c *loadConn) {
 	l.out = c.c.AppendOutput(l.out)[:0]
 }
 
-func (l *load) respond(c *Conn, id uint32) {
-	meta := ResponseMeta{Status: 200, Fields: &l.fields, Date: loadDate, RequestMethod: l.head.Method, Length: int64(len(l.body))}
+func (l *load) respond(c *Conn, id uint32, method string) {
+	meta := ResponseMeta{Status: 200, Fields: &l.fields, Date: loadDate, RequestMethod: method, Length: int64(len(l.body))}
 	out, body, _, err := c.AppendResponse(l.out, id, &meta)
 	switch {
 	case err != nil:

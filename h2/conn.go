@@ -115,15 +115,14 @@ func (c *Conn) Next() (Event, bool) {
 	return e, true
 }
 
-// TakeHead gives the head of the last EventHead to the owner, and takes what
-// was in h for further use: nothing is copied, and nothing of it is lost with
-// the next Feed.
-func (c *Conn) TakeHead(h *Head) { *h, c.scratch.head.head = c.scratch.head.head, *h }
+// TakeHead gives the fields of the last EventHead to the owner, and takes the
+// memory of f for further use: nothing is copied. From then on all slices of the
+// Head are valid as long as those of f are, which they lie in; the Head itself is
+// as before.
+func (c *Conn) TakeHead(f *field.Fields) { f.Swap(&c.scratch.head.head.Fields) }
 
 // TakeTrailers is TakeHead for the fields of the last EventTrailers.
-func (c *Conn) TakeTrailers(f *field.Fields) {
-	*f, c.scratch.head.head.Fields = c.scratch.head.head.Fields, *f
-}
+func (c *Conn) TakeTrailers(f *field.Fields) { c.TakeHead(f) }
 
 // AppendOutput appends the control frames that are due to dst, and forgets
 // them. All other Append methods do that first.

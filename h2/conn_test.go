@@ -3,6 +3,8 @@ package h2
 import (
 	"strings"
 	"testing"
+
+	"github.com/uringserve/uringserve/app/field"
 )
 
 func TestRequestAndResponse(t *testing.T) {
@@ -22,7 +24,7 @@ func TestRequestAndResponse(t *testing.T) {
 		string(h.Target) != "/" || h.Length != 0 || h.Fields.Len() != 3 || string(h.Fields.Get("cookie")) != "a=b; c=d" {
 		t.Fatalf("head %+v", h)
 	}
-	var mine Head
+	var mine field.Fields
 	r.c.TakeHead(&mine)
 	frames := r.respond(1, "hello")
 	if len(frames) != 2 || frames[0].Type != FrameHeaders || string(frames[1].payload) != "hello" || !frames[1].Flags.Has(FlagEndStream) {
@@ -35,7 +37,7 @@ func TestRequestAndResponse(t *testing.T) {
 		t.Fatal("the stream is gone before Release")
 	}
 	r.c.Release(1)
-	if r.c.Streams() != 0 || string(mine.Fields.Get("accept")) != "*/*" {
+	if r.c.Streams() != 0 || string(mine.Get("accept")) != "*/*" {
 		t.Fatal("release")
 	}
 	r.wantKinds(r.send(r.post(3, "content-length", "5"), AppendDataFrame(nil, 3, []byte("hel"), false), AppendDataFrame(nil, 3, []byte("lo"), true)),

@@ -3,6 +3,8 @@ package h2
 import (
 	"bytes"
 	"testing"
+
+	"github.com/uringserve/uringserve/app/field"
 )
 
 // An owner for inputs that may be anything: it answers what it can and checks
@@ -45,9 +47,9 @@ func (o *fuzzOwner) event(ev Event) {
 		o.log = append(o.log, byte(ev.Kind), byte(ev.ID), byte(ev.Reason), byte(ev.Code))
 	}
 	if ev.Kind == EventHead && ev.Head.Fields.Len() > 0 {
-		var mine Head
+		var mine field.Fields
 		o.c.TakeHead(&mine)
-		o.log = append(o.log, mine.Fields.Line(0).Value...)
+		o.log = append(o.log, mine.Line(0).Value...)
 	}
 	if ev.End {
 		o.log = append(o.log, 'e', byte(ev.ID))

@@ -6,7 +6,8 @@ import (
 	"github.com/uringserve/uringserve/app/field"
 )
 
-// Head is a request head. Slices are its own copies: see Conn.TakeHead.
+// Head is a request head. Slices are copies, in the memory of Fields: see
+// Conn.TakeHead.
 type Head struct {
 	// Method is the method, case kept.
 	Method string
@@ -32,35 +33,21 @@ type Head struct {
 	// Expect100 says that the peer waits for 100 (Continue) before it sends
 	// the body.
 	Expect100 bool
-
-	arena []byte // what is not in Fields
 }
 
-// maxKeptHead is how much of arena and cookie memory is used again, in bytes.
+// maxKeptHead is how much memory for cookies and names is used again, in bytes.
 const maxKeptHead = 4 << 10
 
 // Reset empties h and keeps its memory, up to a bound.
 func (h *Head) Reset() {
 	if invariants {
-		for i := range h.arena {
-			h.arena[i] = 0xdb // views are over
-		}
+		h.Fields.Spoil() // views are over
 	}
 	// One by one: copying the whole struct shows in profiles.
 	h.Method, h.Scheme = "", ""
 	h.Target, h.Path, h.Query, h.Host, h.Protocol = nil, nil, nil, nil, nil
 	h.Fields.Reset()
 	h.Length, h.Expect100 = 0, false
-	if h.arena = h.arena[:0]; cap(h.arena) > maxKeptHead {
-		h.arena = nil
-	}
-}
-
-// keep copies b. Where the arena grows, earlier copies keep the old one alive.
-func (h *Head) keep(b []byte) []byte {
-	start := len(h.arena)
-	h.arena = append(h.arena, b...)
-	return h.arena[start:len(h.arena):len(h.arena)]
 }
 
 // splitPath splits Target into Path and Query.

@@ -29,6 +29,7 @@ type seen struct {
 	target   int // Limits.TargetBytes
 	host     []byte
 	hosts    int
+	hostFine bool // :authority is a validHost
 	lengths  int
 	length   int64
 	cookies  int
@@ -58,19 +59,23 @@ const (
 	tagUnjudged = iota // nothing
 	tagFine            // judgeField has nothing against it
 	tagPlain           // nor do its name and place mean anything to a headReader
+	tagHost            // fine, an :authority, and validHost
 )
 
 // staticTags are the tags of the static table's entries.
 var staticTags = func() (t [hpack.StaticLen + 1]uint8) {
 	for i := 1; i < len(t); i++ {
 		f := hpack.Static(i)
-		t[i] = tagOf(f.Name)
+		t[i] = tagOf(f.Name, f.Value)
 	}
 	return t
 }()
 
-// tagOf is the tag of a field of that name that judgeField has nothing against.
-func tagOf(name []byte) uint8 {
+// tagOf is the tag of a field that judgeField has nothing against.
+func tagOf(name, value []byte) uint8 {
+	if string(name) == ":authority" && validHost(value) {
+		return tagHost
+	}
 	if name[0] == ':' || connectionSpecific(name) {
 		return tagFine
 	}
@@ -89,21 +94,56 @@ func (r *headReader) field(dec *hpack.Decoder, f *hpack.Field) {
 	}
 	tag := f.Tag
 	if tag >= hpack.StaticTag {
+		if r.staticPseudo(tag - hpack.StaticTag) {
+			return
+		}
 		tag = staticTags[tag-hpack.StaticTag]
 	}
 	if tag == tagUnjudged {
 		if r.reason = judgeField(f.Name, f.Value); r.reason != 0 {
 			return
 		}
-		tag = tagOf(f.Name)
+		tag = tagOf(f.Name, f.Value)
 		dec.SetTag(tag)
 	}
+	r.hostFine = r.hostFine || tag == tagHost
 	if tag == tagPlain && !r.trailers {
 		r.regular = true
 		r.head.Fields.AddCopy(f.Name, f.Value)
 		return
 	}
 	r.judged(f.Name, f.Value)
+}
+
+// staticPseudos are the pseudo-header fields of the static table of which there is
+// nothing to be found out, by index.
+var staticPseudos = [...]struct {
+	bit            uint8
+	method, scheme string
+}{
+	2: {bit: pseudoMethod, method: "GET"},
+	3: {bit: pseudoMethod, method: "POST"},
+	6: {bit: pseudoScheme, scheme: "http"},
+	7: {bit: pseudoScheme, scheme: "https"},
+}
+
+// staticPseudo takes entry i of the static table if it is one of those, and may
+// stand where it does; pseudoField says what is wrong if not.
+func (r *headReader) staticPseudo(i uint8) (taken bool) {
+	if int(i) >= len(staticPseudos) || r.regular || r.trailers {
+		return false
+	}
+	p := &staticPseudos[i]
+	if p.bit == 0 || r.pseudo&p.bit != 0 {
+		return false
+	}
+	r.pseudo |= p.bit
+	if p.bit == pseudoMethod {
+		r.head.Method = p.method
+	} else {
+		r.head.Scheme = p.scheme
+	}
+	return true
 }
 
 // judged takes a field that judgeField has nothing against.
@@ -209,7 +249,7 @@ func (r *headReader) pseudoField(name, value []byte) Reason {
 	}
 	r.pseudo |= bit
 	if to != nil {
-		*to = h.keep(value)
+		*to = h.Fields.Keep(value)
 	}
 	return 0
 }
@@ -244,7 +284,7 @@ func (r *headReader) regularField(name, value []byte) (keep bool, reason Reason)
 	case 4:
 		if string(name) == "host" {
 			r.hosts++
-			r.host = r.head.keep(value)
+			r.host = r.head.Fields.Keep(value)
 		}
 	case 6:
 		if string(name) == "cookie" {
@@ -373,7 +413,9 @@ func (r *headReader) judgeHost() Reason {
 	case r.hosts == 1 && !sameAuthority(h.Host, r.host, h.Scheme):
 		return HostMismatch
 	}
-	if !validHost(h.Host) || h.Scheme == "" && portOf(h.Host) == nil {
+	// An :authority that came twice was refused before.
+	fine := r.hostFine && r.pseudo&pseudoAuthority != 0 || validHost(h.Host)
+	if !fine || h.Scheme == "" && portOf(h.Host) == nil {
 		return BadHost
 	}
 	return 0

@@ -166,6 +166,35 @@ func TestArenaGrowth(t *testing.T) {
 	}
 }
 
+// What is kept lies among the copies: it stays when they grow, goes with Swap, and
+// ends with Spoil.
+func TestKeepSwapSpoil(t *testing.T) {
+	var f, g Fields
+	path := f.Keep([]byte("/path"))
+	if none := f.Keep(nil); none == nil || len(none) != 0 {
+		t.Errorf("nothing is kept as %#v", none)
+	}
+	for i := range 100 {
+		f.Add("name", strings.Repeat("v", i))
+	}
+	last := f.Keep([]byte("last"))
+	g.Add("other", "x")
+	f.Swap(&g)
+	if f.Len() != 1 || g.Len() != 100 || string(f.Get("other")) != "x" || string(path) != "/path" || string(last) != "last" {
+		t.Fatalf("%d, %d, %q, %q", f.Len(), g.Len(), path, last)
+	}
+	if name, value := g.At(99); string(name) != "name" || len(value) != 99 {
+		t.Errorf("%q: %q", name, value)
+	}
+	f.Spoil()
+	if string(f.Get("other")) == "x" || string(last) != "last" {
+		t.Error("Spoil spoils nothing, or what went elsewhere")
+	}
+	if g.Spoil(); string(last) == "last" {
+		t.Error("what was kept last is not spoilt")
+	}
+}
+
 func TestCloneIsIndependent(t *testing.T) {
 	buf := []byte("nv")
 	var f Fields

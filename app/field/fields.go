@@ -10,7 +10,7 @@ type Line struct{ Name, Value []byte }
 // is not safe for concurrent use while it is changed.
 type Fields struct {
 	lines []Line
-	arena []byte // what Add and Set copied
+	arena []byte // what Add, Set and Keep copied
 }
 
 // Len is the number of field lines.
@@ -18,6 +18,12 @@ func (f *Fields) Len() int { return len(f.lines) }
 
 // Line is the i-th field line.
 func (f *Fields) Line(i int) Line { return f.lines[i] }
+
+// At is Line as two values, which costs less.
+func (f *Fields) At(i int) (name, value []byte) {
+	line := &f.lines[i]
+	return line.Name, line.Value
+}
 
 // All yields names and values in order.
 func (f *Fields) All() iter.Seq2[[]byte, []byte] {
@@ -88,6 +94,24 @@ func (f *Fields) deleteFrom(from int, name string) {
 		}
 	}
 	f.lines = kept
+}
+
+// Keep copies b to where the copies of Add are: it is valid as long as they are,
+// and no field. Not nil, even if b is empty.
+func (f *Fields) Keep(b []byte) []byte { return f.copyBytes(b) }
+
+// Swap exchanges f and g, with their memory.
+func (f *Fields) Swap(g *Fields) {
+	f.lines, g.lines = g.lines, f.lines
+	f.arena, g.arena = g.arena, f.arena
+}
+
+// Spoil overwrites what Add, Set and Keep copied, so that tests find who uses it
+// after its end.
+func (f *Fields) Spoil() {
+	for i := range f.arena {
+		f.arena[i] = 0xdb
+	}
 }
 
 // What Reset keeps at most, in bytes and lines: one large message must not make
