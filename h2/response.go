@@ -1,6 +1,7 @@
 package h2
 
 import (
+	"encoding/binary"
 	"strconv"
 
 	"github.com/uringserve/uringserve/app/field"
@@ -108,13 +109,13 @@ func (c *Conn) AppendTrailers(dst []byte, id uint32, fields *field.Fields) ([]by
 		return c.AppendData(dst, id, nil, true), nil
 	}
 	for i := range fields.Len() {
-		line := fields.Line(i)
-		fault := judgeLine(line)
-		if fault == 0 && !field.AllowedTrailer(line.Name) {
+		name, value := fields.At(i)
+		fault := judgeLine(name, value)
+		if fault == 0 && !field.AllowedTrailer(name) {
 			fault = FaultTrailer
 		}
 		if fault != 0 {
-			return dst, responseError(fault, 0, line.Name)
+			return dst, responseError(fault, 0, name)
 		}
 	}
 	out, start := c.openBlock(dst)
@@ -154,14 +155,14 @@ func (w *headWriter) judge() error {
 		return nil
 	}
 	for i := range w.m.Fields.Len() {
-		line := w.m.Fields.Line(i)
-		fault := judgeLine(line)
-		switch len(line.Name) {
+		name, value := w.m.Fields.At(i)
+		fault := judgeLine(name, value)
+		switch len(name) {
 		case 4:
-			w.hasDate = w.hasDate || field.EqualFold(line.Name, "date")
+			w.hasDate = w.hasDate || field.EqualFold(name, "date")
 		case 14:
-			if field.EqualFold(line.Name, "content-length") && fault == 0 {
-				n, ok := parseLength(line.Value)
+			if field.EqualFold(name, "content-length") && fault == 0 {
+				n, ok := parseLength(value)
 				if !ok || w.given {
 					fault = FaultLength
 				}
@@ -169,17 +170,17 @@ func (w *headWriter) judge() error {
 			}
 		}
 		if fault != 0 {
-			return responseError(fault, w.m.Status, line.Name)
+			return responseError(fault, w.m.Status, name)
 		}
 	}
 	return nil
 }
 
-func judgeLine(line field.Line) Fault {
+func judgeLine(name, value []byte) Fault {
 	switch {
-	case !field.ValidName(line.Name):
+	case !field.ValidName(name):
 		return FaultName
-	case field.ScanValue(line.Value, 0) < len(line.Value):
+	case field.ScanValue(value, 0) < len(value):
 		return FaultValue
 	}
 	return 0
@@ -223,8 +224,8 @@ func (c *Conn) appendFields(out []byte, fields *field.Fields) []byte {
 		return out
 	}
 	for i := range fields.Len() {
-		line := fields.Line(i)
-		name := c.scratch.lower(line.Name)
+		name, value := fields.At(i)
+		name = c.scratch.lower(name)
 		switch len(name) {
 		case 7, 10, 16, 17:
 			if connectionSpecific(name) {
@@ -236,30 +237,35 @@ func (c *Conn) appendFields(out []byte, fields *field.Fields) []byte {
 			}
 		}
 		// RFC 9113 §8.2.1: no white space at the ends.
-		out = c.enc.AppendField(out, name, field.TrimSpace(line.Value), false)
+		out = c.enc.AppendField(out, name, field.TrimSpace(value), false)
 	}
 	return out
 }
 
-// lower is name in lower case, valid until the next call.
+// lower is name, a token, in lower case; valid until the next call.
 func (s *Scratch) lower(name []byte) []byte {
-	for i, c := range name {
-		if c < 'A' || c > 'Z' {
-			continue
-		}
-		s.name = append(s.name[:0], name...)
-		for j := i; j < len(s.name); j++ {
-			if c := s.name[j]; 'A' <= c && c <= 'Z' {
-				s.name[j] = c + 'a' - 'A'
-			}
-		}
-		name = s.name
-		if cap(s.name) > maxKeptHead {
-			s.name = nil
-		}
-		break
+	b := s.name[:0]
+	for ; len(name) >= 8; name = name[8:] {
+		b = binary.LittleEndian.AppendUint64(b, lower8(binary.LittleEndian.Uint64(name)))
 	}
-	return name
+	for _, c := range name {
+		if 'A' <= c && c <= 'Z' {
+			c += 'a' - 'A'
+		}
+		b = append(b, c)
+	}
+	if s.name = b; cap(b) > maxKeptHead {
+		s.name = nil
+	}
+	return b
+}
+
+// lower8 is eight ASCII octets in lower case.
+func lower8(x uint64) uint64 {
+	const ones, highs = 0x0101010101010101, 0x8080808080808080
+	from := x + (0x80-'A')*ones // no octet carries into the next: none is above 0x7f
+	above := x + (0x7f-'Z')*ones
+	return x | from&^above&highs>>2
 }
 
 // openBlock begins a field block: control frames first, since what they say
