@@ -3,6 +3,7 @@ package conn
 import (
 	"math/rand/v2"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -201,13 +202,13 @@ func TestWSOverH2OtherProtocols(t *testing.T) {
 // bounded, and what we do not read is bounded by its window.
 func TestWSOverH2Flow(t *testing.T) {
 	release := make(chan bool)
-	wrote := 0
+	var wrote atomic.Int64
 	h := &wsHandler{message: func(c *appws.Conn, kind appws.Kind, p []byte) {
-		for wrote < 100 {
+		for wrote.Load() < 100 {
 			if c.Write(ws.Binary, make([]byte, 5000)) != nil {
 				return
 			}
-			wrote++
+			wrote.Add(1)
 		}
 		<-release
 	}}
@@ -226,7 +227,7 @@ func TestWSOverH2Flow(t *testing.T) {
 	}
 	c.update(0, 10<<20)
 	c.update(s.id, 10<<20)
-	f.until("all is written", func() bool { c.read(); return wrote == 100 })
+	f.until("all is written", func() bool { c.read(); return wrote.Load() == 100 })
 	before := c.windows[s.id]
 	for range 100 { // the callback does not return
 		s.say(strings.Repeat("x", 5000))
