@@ -122,13 +122,24 @@ func wsMessage() (out, want []byte) {
 // serveGWS echoes with gws on net/http, as its documentation shows.
 func serveGWS(addr string) error {
 	u := gws.NewUpgrader(&gwsEcho{}, &gws.ServerOption{})
-	return http.ListenAndServe(addr, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	return serveWebSocket(addr, func(w http.ResponseWriter, r *http.Request) {
 		c, err := u.Upgrade(w, r)
 		if err != nil {
 			return
 		}
 		go c.ReadLoop()
-	}))
+	})
+}
+
+// serveWebSocket serves h beside /plaintext, by which a server is found ready.
+func serveWebSocket(addr string, h http.HandlerFunc) error {
+	mux := http.NewServeMux()
+	mux.HandleFunc(wsPath, h)
+	mux.HandleFunc(plaintext, func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", wantType)
+		_, _ = io.WriteString(w, wantBody) // the client is gone: nothing to do
+	})
+	return http.ListenAndServe(addr, mux)
 }
 
 type gwsEcho struct{ gws.BuiltinEventHandler }
@@ -140,7 +151,7 @@ func (gwsEcho) OnMessage(c *gws.Conn, m *gws.Message) {
 
 // serveCoder echoes with coder/websocket on net/http.
 func serveCoder(addr string) error {
-	return http.ListenAndServe(addr, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	return serveWebSocket(addr, func(w http.ResponseWriter, r *http.Request) {
 		c, err := websocket.Accept(w, r, nil)
 		if err != nil {
 			return
@@ -152,5 +163,5 @@ func serveCoder(addr string) error {
 				return
 			}
 		}
-	}))
+	})
 }
