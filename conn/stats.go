@@ -128,7 +128,8 @@ type counters struct {
 	panics, exits, broken, aborted, shutAborted atomic.Uint64
 	unread, badLength, badResponse              atomic.Uint64
 	streamed                                    [6]atomic.Uint64 // responses of which handler code sent the head
-	requests, handled, bytesIn, bytesOut        atomic.Uint64    // published tallies
+	requests, bytesIn, bytesOut                 atomic.Uint64    // published tallies
+	handling                                    atomic.Int64
 	responses                                   [6]atomic.Uint64
 	rejections                                  [h1.NumReasons]atomic.Uint64
 	refusals                                    [NumRefusals]atomic.Uint64
@@ -144,7 +145,7 @@ type counters struct {
 // publish shows the tallies to Stats. On loop, before the engine waits.
 func (l *loop) publish() {
 	l.n.requests.Store(l.m.requests)
-	l.n.handled.Store(l.m.handled)
+	l.n.handling.Store(int64(l.m.requests - l.m.handled)) // one number, so that it is never of two moments
 	l.n.bytesIn.Store(l.m.bytesIn)
 	l.n.bytesOut.Store(l.m.bytesOut)
 	for i, n := range l.m.responses {
@@ -156,9 +157,8 @@ func (l *loop) publish() {
 func (n *counters) addTo(s *Stats) {
 	s.Conns += n.conns.Load()
 	s.Hijacked += n.hijacked.Load()
-	handled := n.handled.Load() // before requests, so that the gauge is not negative
 	s.Requests += n.requests.Load()
-	s.Handling += int64(n.requests.Load() - handled)
+	s.Handling += n.handling.Load()
 	s.Interim += n.interim.Load()
 	s.BytesIn += n.bytesIn.Load()
 	s.BytesOut += n.bytesOut.Load()
