@@ -40,7 +40,7 @@ func freeAddr(t *testing.T) string {
 // waitFor returns when something listens at addr.
 func waitFor(t *testing.T, addr string) {
 	t.Helper()
-	for end := time.Now().Add(10 * time.Second); time.Now().Before(end); time.Sleep(time.Millisecond) {
+	for end := time.Now().Add(10 * time.Second); time.Now().Before(end); time.Sleep(time.Millisecond) { // it tells nobody when it listens
 		if c, err := net.Dial("tcp4", addr); err == nil {
 			c.Close()
 			return

@@ -30,7 +30,7 @@ func TestScenario22H2ConnectionErrors(t *testing.T) {
 			{"§6.1: DATA on stream 0", h2.AppendDataFrame(nil, 0, []byte("x"), false), h2.CodeProtocolError},
 			{"§6.1: padding as long as the frame", raw(nil, h2.FrameData, h2.FlagPadded, 1, "\x03xx"), h2.CodeProtocolError},
 			{"§6.4: RST_STREAM on an idle stream", h2.AppendRSTStreamFrame(nil, 3, 0), h2.CodeProtocolError},
-			{"§6.4: RST_STREAM of three octets", raw(nil, h2.FrameRSTStream, 0, 1, "xxx"), h2.CodeFrameSizeError},
+			{"§6.4: RST_STREAM of three octets", raw(nil, h2.FrameRSTStream, 0, 1, "abc"), h2.CodeFrameSizeError},
 			{"§6.5: SETTINGS of five octets", raw(nil, h2.FrameSettings, 0, 0, "xxxxx"), h2.CodeFrameSizeError},
 			{"§6.5: SETTINGS on a stream", raw(nil, h2.FrameSettings, 0, 1, ""), h2.CodeProtocolError},
 			{"§6.5: an acknowledgement with content", raw(nil, h2.FrameSettings, h2.FlagAck, 0, "xxxxxx"), h2.CodeFrameSizeError},

@@ -61,7 +61,7 @@ var statusTexts = [5][]string{
 		28: "Precondition Required", 29: "Too Many Requests",
 		31: "Request Header Fields Too Large", 51: "Unavailable For Legal Reasons",
 	},
-	{
+	{ // the phrases of 500, 501 (RFC 9110 §15.6.2) and so on
 		0: "Internal Server Error", 1: "Not Implemented", 2: "Bad Gateway",
 		3: "Service Unavailable", 4: "Gateway Timeout", 5: "HTTP Version Not Supported",
 		6: "Variant Also Negotiates", 7: "Insufficient Storage", 8: "Loop Detected",
