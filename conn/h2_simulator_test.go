@@ -2,12 +2,10 @@ package conn_test
 
 import (
 	"fmt"
-	"io"
 	"math/rand/v2"
 	"strings"
 	"testing"
 
-	"github.com/uringserve/uringserve/conn"
 	"github.com/uringserve/uringserve/h2"
 	"github.com/uringserve/uringserve/h2/hpack"
 	"github.com/uringserve/uringserve/ring/mem"
@@ -100,47 +98,18 @@ func compareH2(got []byte, want map[uint32]string) error {
 	return nil
 }
 
-// TestSimulatorH2 is TestSimulator over HTTP/2, with both styles of kernel and
-// all faults.
+// TestSimulatorH2 is TestSimulator over HTTP/2.
 func TestSimulatorH2(t *testing.T) {
-	first, last := uint64(1), 4**seeds
-	if testing.Short() {
-		last = 10
-	}
-	if *seed != 0 {
-		first, last = *seed, *seed
-	}
-	for n := first; n <= last && !t.Failed(); n++ {
-		simulateH2(t, n)
-	}
-}
-
-func simulateH2(t *testing.T, n uint64) {
-	rng := rand.New(rand.NewPCG(n, 98))
-	o := mem.Options{Seed: n, Style: mem.Style(n % uint64(mem.Styles)), Loops: 1 + rng.IntN(2), Faults: mem.AnyFaults(rng), PlainDispatch: rng.IntN(4) == 0}
-	s := newSim(t, o, func(s *sim) conn.Config { return conn.Config{Handler: s.handler()} })
-	left := 4
-	for i := range left {
-		in, want := h2script(rng)
-		crng := rand.New(rand.NewPCG(n, uint64(i)))
-		s.Go("client", func() {
-			defer func() { left-- }()
-			p := s.Dial(s.addr)
-			got, err := s.play(p, in, crng)
-			if err == io.EOF {
-				err = compareH2(got, want)
-			}
+	eachSeed(t, 4, func(x *scene) {
+		x.serve(asAsked)
+		x.clients(4, func(_ int, p *mem.Peer, rng *rand.Rand) error {
+			in, want := h2script(rng)
+			got, err := x.play(p, in, rng)
 			if err != nil {
-				t.Errorf("seed %d, client %d: %v", n, i, err)
+				return err
 			}
-			p.Close()
+			return compareH2(got, want)
 		})
-	}
-	if err := s.Run(func() bool { return left == 0 }); err != nil {
-		t.Errorf("seed %d: %v", n, err)
-	}
-	s.end()
-	if t.Failed() {
-		t.Logf("replay with -conn.seed %d", n)
-	}
+		x.over()
+	})
 }

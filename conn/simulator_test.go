@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"bytes"
 	"context"
+	"flag"
 	"fmt"
 	"io"
 	"math/rand/v2"
@@ -11,8 +12,6 @@ import (
 	"strings"
 	"testing"
 	"time"
-
-	"flag"
 
 	"github.com/uringserve/uringserve/app"
 	"github.com/uringserve/uringserve/conn"
@@ -63,6 +62,82 @@ func (s *sim) end() {
 	if s.srv.Active() != 0 || s.srv.Stats().Handling != 0 {
 		s.t.Errorf("%d active, %d handling", s.srv.Active(), s.srv.Stats().Handling)
 	}
+}
+
+// A scene is what the simulator plays for one seed: a server, and clients of all
+// sorts, one beside the other.
+type scene struct {
+	*sim // from serve on
+	t    *testing.T
+	seed uint64
+	rng  *rand.Rand // what the scene is drawn from
+	opts mem.Options
+
+	hostile bool // clients and the network may break connections at any time
+}
+
+// eachSeed has scenes played, times as many as the flag says. Kernels of both
+// styles have all their faults, but that connections break.
+func eachSeed(t *testing.T, times uint64, act func(*scene)) {
+	first, last := uint64(1), times**seeds
+	if testing.Short() {
+		last = 10
+	}
+	if *seed != 0 {
+		first, last = *seed, *seed
+	}
+	for n := first; n <= last && !t.Failed(); n++ {
+		rng := rand.New(rand.NewPCG(n, 0))
+		act(&scene{t: t, seed: n, rng: rng, opts: mem.Options{Seed: n, Style: mem.Style(n % uint64(mem.Styles)),
+			Loops: 1 + rng.IntN(2), Faults: mem.AnyFaults(rng), PlainDispatch: rng.IntN(4) == 0}})
+		if t.Failed() {
+			t.Logf("replay with -conn.seed %d", n)
+		}
+	}
+}
+
+// breaks has the network break connections, too. Before serve.
+func (x *scene) breaks() {
+	x.hostile = true
+	x.opts.PeerRecvBuf = 1 << (10 + x.rng.IntN(8))
+	x.opts.Faults.Reset = []float64{0, 0.01, 0.1}[x.rng.IntN(3)]
+}
+
+// serve starts the server.
+func (x *scene) serve(cfg func(*sim) conn.Config) { x.sim = newSim(x.t, x.opts, cfg) }
+
+// asAsked is a server of what scripts ask for.
+func asAsked(s *sim) conn.Config { return conn.Config{Handler: s.handler()} }
+
+// clients plays n of them, to their ends.
+func (x *scene) clients(n int, client func(i int, p *mem.Peer, rng *rand.Rand) error) {
+	left := n
+	for i := range n {
+		rng := rand.New(rand.NewPCG(x.seed, uint64(1+i)))
+		x.Go("client", func() {
+			defer func() { left-- }()
+			p := x.Dial(x.addr)
+			if err := client(i, p, rng); err != nil {
+				x.t.Errorf("seed %d, client %d: %v", x.seed, i, err)
+			}
+			p.Close()
+		})
+	}
+	if err := x.Run(func() bool { return left == 0 }); err != nil {
+		x.t.Errorf("seed %d: %v", x.seed, err)
+	}
+}
+
+// over ends the scene, and looks for what is left of it. Connections that were
+// broken are given up in time.
+func (x *scene) over() {
+	if x.hostile {
+		x.advance(conn.DefaultLimits().KeepAliveTimeout + 10*time.Minute)
+		if x.srv.Active() != 0 {
+			x.t.Errorf("seed %d: %d connections are left: %+v", x.seed, x.srv.Active(), x.srv.Stats())
+		}
+	}
+	x.end()
 }
 
 // handler serves what the scripts ask for, and blocks in all the ways there
@@ -158,7 +233,7 @@ func script(rng *rand.Rand) (in []byte, want []string) {
 }
 
 // play is a client: it writes in pieces, reads meanwhile, ends its sending and
-// reads to the end.
+// reads to the server's FIN. An error is anything else that ended it.
 func (s *sim) play(p *mem.Peer, in []byte, rng *rand.Rand) (got []byte, err error) {
 	b := make([]byte, 8192)
 	ended := false
@@ -166,10 +241,12 @@ func (s *sim) play(p *mem.Peer, in []byte, rng *rand.Rand) (got []byte, err erro
 		s.WaitFor(func() bool { return p.Readable() || !ended && p.Writable() })
 		n, err := p.Read(b)
 		got = append(got, b[:n]...)
-		if err != nil {
+		switch {
+		case err == io.EOF:
+			return got, nil
+		case err != nil:
 			return got, err
-		}
-		if ended {
+		case ended:
 			continue
 		}
 		if len(in) == 0 {
@@ -190,6 +267,35 @@ func (s *sim) play(p *mem.Peer, in []byte, rng *rand.Rand) (got []byte, err erro
 			s.Sleep(time.Duration(rng.IntN(3000)) * time.Microsecond)
 		}
 	}
+}
+
+// misbehave writes and reads by whim, and breaks off.
+func (s *sim) misbehave(p *mem.Peer, in []byte, rng *rand.Rand) {
+	b := make([]byte, 1+rng.IntN(4096))
+	for range rng.IntN(60) {
+		switch {
+		case len(in) > 0 && rng.IntN(2) == 0:
+			k, _ := p.Write(in[:1+rng.IntN(len(in))]) // it may be reset
+			in = in[k:]
+		case rng.IntN(2) == 0:
+			p.Read(b) // whatever comes
+		case rng.IntN(12) == 0:
+			p.CloseWrite()
+		default:
+			s.Sleep(time.Duration(rng.IntN(5000)) * time.Microsecond)
+		}
+	}
+	if rng.IntN(2) == 0 {
+		p.Reset()
+	}
+}
+
+// spoil changes a byte of in, or not.
+func spoil(in []byte, rng *rand.Rand) []byte {
+	if len(in) > 0 && rng.IntN(3) == 0 {
+		in[rng.IntN(len(in))] = byte(rng.Uint32())
+	}
+	return in
 }
 
 // compare fails unless got are the responses in want.
@@ -214,49 +320,36 @@ func compare(got []byte, want []string) error {
 // TestSimulator plays scripts against the shipping loop, take-over included,
 // on a kernel that does everything it may do.
 func TestSimulator(t *testing.T) {
-	first, last := uint64(1), *seeds
-	if testing.Short() {
-		last = 10
-	}
-	if *seed != 0 {
-		first, last = *seed, *seed
-	}
-	for n := first; n <= last && !t.Failed(); n++ {
-		simulate(t, n)
-	}
-}
-
-func simulate(t *testing.T, n uint64) {
-	rng := rand.New(rand.NewPCG(n, 99))
-	o := mem.Options{Seed: n, Style: mem.Style(n % uint64(mem.Styles)), Loops: 1 + rng.IntN(2), Faults: mem.AnyFaults(rng), PlainDispatch: rng.IntN(4) == 0}
-	s := newSim(t, o, func(s *sim) conn.Config { return conn.Config{Handler: s.handler()} })
-	left := 6
-	for i := range left {
-		in, want := script(rng)
-		crng := rand.New(rand.NewPCG(n, uint64(i)))
-		s.Go("client", func() {
-			defer func() { left-- }()
-			p := s.Dial(s.addr)
-			got, err := s.play(p, in, crng)
-			if err == io.EOF {
-				err = compare(got, want)
-			}
+	eachSeed(t, 1, func(x *scene) {
+		x.serve(asAsked)
+		x.clients(6, func(_ int, p *mem.Peer, rng *rand.Rand) error {
+			in, want := script(rng)
+			got, err := x.play(p, in, rng)
 			if err != nil {
-				t.Errorf("seed %d, client %d: %v", n, i, err)
+				return err
 			}
-			p.Close()
+			return compare(got, want)
 		})
-	}
-	if err := s.Run(func() bool { return left == 0 }); err != nil {
-		t.Errorf("seed %d: %v", n, err)
-	}
-	s.end()
-	if t.Failed() {
-		t.Logf("replay with -conn.seed %d", n)
-	}
+		x.over()
+	})
 }
 
-// ask writes in, and reads what comes until done.
+// TestSimulatorChaos has clients break off, reset and send rubbish at any
+// time: nothing may be left of them.
+func TestSimulatorChaos(t *testing.T) {
+	eachSeed(t, 1, func(x *scene) {
+		x.breaks()
+		x.serve(asAsked)
+		x.clients(8, func(_ int, p *mem.Peer, rng *rand.Rand) error {
+			in, _ := script(rng)
+			x.misbehave(p, spoil(in[:rng.IntN(len(in)+1)], rng), rng)
+			return nil
+		})
+		x.over()
+	})
+}
+
+// read reads what has come.
 func (s *sim) read(p *mem.Peer) string {
 	b := make([]byte, p.Buffered())
 	n, _ := p.Read(b)
@@ -377,65 +470,3 @@ func expired() context.Context {
 }
 
 var _ ring.Engine = (*mem.Engine)(nil)
-
-// TestSimulatorChaos has clients break off, reset and send rubbish at any
-// time: nothing may be left of them, and the next client is served.
-func TestSimulatorChaos(t *testing.T) {
-	first, last := uint64(1), *seeds
-	if *seed != 0 {
-		first, last = *seed, *seed
-	}
-	for n := first; n <= last && !t.Failed(); n++ {
-		chaos(t, n)
-	}
-}
-
-func chaos(t *testing.T, n uint64) {
-	rng := rand.New(rand.NewPCG(n, 77))
-	o := mem.Options{Seed: n, Style: mem.Style(n % uint64(mem.Styles)), Loops: 1 + rng.IntN(2), Faults: mem.AnyFaults(rng), PeerRecvBuf: 1 << (10 + rng.IntN(8))}
-	o.Faults.Reset = []float64{0, 0.01, 0.1}[rng.IntN(3)]
-	s := newSim(t, o, func(s *sim) conn.Config { return conn.Config{Handler: s.handler()} })
-	left := 8
-	for i := range left {
-		in, _ := script(rng)
-		crng := rand.New(rand.NewPCG(n, uint64(i)))
-		in = in[:crng.IntN(len(in)+1)]
-		if len(in) > 0 && crng.IntN(3) == 0 {
-			in[crng.IntN(len(in))] = byte(crng.Uint32())
-		}
-		s.Go("client", func() {
-			defer func() { left-- }()
-			p := s.Dial(s.addr)
-			b := make([]byte, 1+crng.IntN(4096))
-			for range crng.IntN(30) {
-				switch {
-				case len(in) > 0 && crng.IntN(2) == 0:
-					k, _ := p.Write(in[:1+crng.IntN(len(in))])
-					in = in[k:]
-				case crng.IntN(2) == 0:
-					p.Read(b)
-				case crng.IntN(8) == 0:
-					p.CloseWrite()
-				default:
-					s.Sleep(time.Duration(crng.IntN(5000)) * time.Microsecond)
-				}
-			}
-			if crng.IntN(2) == 0 {
-				p.Reset()
-			} else {
-				p.Close()
-			}
-		})
-	}
-	if err := s.Run(func() bool { return left == 0 }); err != nil {
-		t.Errorf("seed %d: %v", n, err)
-	}
-	s.advance(conn.DefaultLimits().KeepAliveTimeout + 10*time.Minute)
-	if s.srv.Active() != 0 {
-		t.Errorf("seed %d: %d connections are left: %+v", n, s.srv.Active(), s.srv.Stats())
-	}
-	s.end()
-	if t.Failed() {
-		t.Logf("replay with -conn.seed %d", n)
-	}
-}

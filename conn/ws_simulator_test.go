@@ -5,10 +5,12 @@ import (
 	"fmt"
 	"io"
 	"math/rand/v2"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/uringserve/uringserve/app"
 	appws "github.com/uringserve/uringserve/app/ws"
 	"github.com/uringserve/uringserve/conn"
 	"github.com/uringserve/uringserve/h1/ws"
@@ -96,145 +98,101 @@ func wsScript(rng *rand.Rand) (in string, want []string, pings int) {
 	return in + bye, want, pings
 }
 
-// replies reads what a client got.
-func replies(got []byte) (messages []string, pongs int, err error) {
-	head, rest, ok := bytes.Cut(got, []byte("\r\n\r\n"))
-	if !ok {
-		return nil, 0, fmt.Errorf("no head: %.100q", got)
-	}
-	p := &wsPeer{rw: struct {
-		io.Reader
-		io.Writer
-	}{bytes.NewReader(nil), io.Discard}, buf: make([]byte, 1)}
-	if err := p.begin(string(head), rest); err != nil {
-		return nil, 0, err
+// replies reads what a client got behind the head of the answer, to the Close.
+func replies(head string, rest []byte) (messages []string, pongs int, code ws.CloseCode, err error) {
+	p := &wsPeer{rw: deaf{}, buf: make([]byte, 1)}
+	if err := p.begin(head, rest); err != nil {
+		return nil, 0, 0, err
 	}
 	for {
 		ev, err := p.next()
 		switch {
 		case err != nil:
-			return messages, pongs, fmt.Errorf("no close: %w", err)
+			return messages, pongs, 0, fmt.Errorf("no close: %w", err)
 		case ev.Kind == ws.EventPong:
 			pongs++
 		case ev.Kind == ws.EventMessage:
 			messages = append(messages, string(ev.Data))
-		case ev.Kind == ws.EventClose && ev.Code == ws.NormalClosure:
-			return messages, pongs, nil
+		case ev.Kind == ws.EventClose:
+			return messages, pongs, ev.Code, nil
 		default:
-			return messages, pongs, fmt.Errorf("got %s %s", ev.Kind, ev.Code)
+			return messages, pongs, 0, fmt.Errorf("got %s %s", ev.Kind, ev.Code)
 		}
 	}
 }
 
-func simulateWS(t *testing.T, n uint64) {
-	rng := rand.New(rand.NewPCG(n, 6455))
-	o := mem.Options{Seed: n, Style: mem.Style(n % uint64(mem.Styles)), Loops: 1 + rng.IntN(2), Faults: mem.AnyFaults(rng), PlainDispatch: rng.IntN(4) == 0}
+// deaf is a stream that has ended.
+type deaf struct{}
+
+func (deaf) Read([]byte) (int, error)    { return 0, io.EOF }
+func (deaf) Write(b []byte) (int, error) { return len(b), nil }
+
+// wsScene has x serve WebSockets at /ws, and what scripts ask for elsewhere.
+func wsScene(x *scene, set func(*appws.Upgrader, *conn.Limits)) *simWS {
 	h := &simWS{inside: map[*appws.Conn]bool{}}
-	h.sim = newSim(t, o, func(*sim) conn.Config { return conn.Config{Handler: &appws.Upgrader{Handler: h}} })
-	left := 5
-	for i := range left {
-		in, want, pings := wsScript(rng)
-		crng := rand.New(rand.NewPCG(n, uint64(i)))
-		h.Go("client", func() {
-			defer func() { left-- }()
-			p := h.Dial(h.addr)
-			got, err := h.play(p, []byte(wsHandshake()+in), crng)
-			if err != io.EOF {
-				t.Errorf("seed %d, client %d: %v", n, i, err)
-			}
-			messages, pongs, err := replies(got)
-			if err != nil || strings.Join(messages, "|") != strings.Join(want, "|") || pongs > pings || pings > 0 && pongs == 0 {
-				t.Errorf("seed %d, client %d: %d messages, want %d; %d pongs, want %d; %v", n, i, len(messages), len(want), pongs, pings, err)
-			}
-			p.Close()
-		})
+	u := &appws.Upgrader{Handler: h}
+	limits := conn.DefaultLimits()
+	if set != nil {
+		set(u, &limits)
 	}
-	if err := h.Run(func() bool { return left == 0 }); err != nil {
-		t.Errorf("seed %d: %v", n, err)
-	}
-	h.end()
-	h.check(n)
+	x.serve(func(s *sim) conn.Config {
+		plain := s.handler()
+		return conn.Config{Limits: limits, Handler: app.HandlerFunc(func(r *app.Request, w *app.Response) {
+			if string(r.Path) == "/ws" {
+				u.Serve(r, w)
+			} else {
+				plain.Serve(r, w)
+			}
+		})}
+	})
+	h.sim = x.sim
+	return h
 }
 
 // check: each Open had its Close.
-func (h *simWS) check(n uint64) {
+func (h *simWS) check() {
 	if h.opened != h.closed || h.srv.Stats().WebSocket.Active != 0 {
-		h.t.Errorf("seed %d: %d opened, %d closed, %+v", n, h.opened, h.closed, h.srv.Stats().WebSocket)
-	}
-	if h.t.Failed() {
-		h.t.Logf("replay with -conn.seed %d", n)
+		h.t.Errorf("%d opened, %d closed, %+v", h.opened, h.closed, h.srv.Stats().WebSocket)
 	}
 }
 
-// seedsOf are the seeds to run.
-func eachSeed(t *testing.T, run func(*testing.T, uint64)) {
-	first, last := uint64(1), 4**seeds
-	if testing.Short() {
-		last = 10
-	}
-	if *seed != 0 {
-		first, last = *seed, *seed
-	}
-	for n := first; n <= last && !t.Failed(); n++ {
-		run(t, n)
-	}
+func TestSimulatorWebSocket(t *testing.T) {
+	eachSeed(t, 4, func(x *scene) {
+		h := wsScene(x, nil)
+		x.clients(5, func(_ int, p *mem.Peer, rng *rand.Rand) error {
+			in, want, pings := wsScript(rng)
+			got, err := x.play(p, []byte(wsHandshake()+in), rng)
+			if err != nil {
+				return err
+			}
+			head, rest, _ := bytes.Cut(got, []byte("\r\n\r\n"))
+			messages, pongs, code, err := replies(string(head), rest)
+			if err != nil || code != ws.NormalClosure || !slices.Equal(messages, want) || pongs > pings || pings > 0 && pongs == 0 {
+				return fmt.Errorf("%d messages, want %d; %d pongs, want %d; %s, %v", len(messages), len(want), pongs, pings, code, err)
+			}
+			return nil
+		})
+		x.over()
+		h.check()
+	})
 }
-
-func TestSimulatorWebSocket(t *testing.T) { eachSeed(t, simulateWS) }
 
 // TestSimulatorWebSocketChaos has clients break off, reset and send rubbish at
 // any time.
-func TestSimulatorWebSocketChaos(t *testing.T) { eachSeed(t, chaosWS) }
-
-func chaosWS(t *testing.T, n uint64) {
-	rng := rand.New(rand.NewPCG(n, 7692))
-	o := mem.Options{Seed: n, Style: mem.Style(n % uint64(mem.Styles)), Loops: 1 + rng.IntN(2), Faults: mem.AnyFaults(rng), PeerRecvBuf: 1 << (10 + rng.IntN(8))}
-	o.Faults.Reset = []float64{0, 0.01, 0.1}[rng.IntN(3)]
-	h := &simWS{inside: map[*appws.Conn]bool{}}
-	h.sim = newSim(t, o, func(*sim) conn.Config {
-		return conn.Config{Handler: &appws.Upgrader{Handler: h, MaxUnsent: 1 << (5 + rng.IntN(12)), Compression: rng.IntN(2) == 0}}
-	})
-	left := 8
-	for i := range left {
-		script, _, _ := wsScript(rng)
-		crng := rand.New(rand.NewPCG(n, uint64(i)))
-		in := []byte(wsHandshake() + script)
-		if crng.IntN(3) == 0 {
-			in[crng.IntN(len(in))] = byte(crng.Uint32())
-		}
-		h.Go("client", func() {
-			defer func() { left-- }()
-			p := h.Dial(h.addr)
-			b := make([]byte, 1+crng.IntN(4096))
-			for range crng.IntN(40) {
-				switch {
-				case len(in) > 0 && crng.IntN(2) == 0:
-					k, _ := p.Write(in[:1+crng.IntN(len(in))])
-					in = in[k:]
-				case crng.IntN(2) == 0:
-					p.Read(b)
-				case crng.IntN(8) == 0:
-					p.CloseWrite()
-				default:
-					h.Sleep(time.Duration(crng.IntN(5000)) * time.Microsecond)
-				}
-			}
-			if crng.IntN(2) == 0 {
-				p.Reset()
-			} else {
-				p.Close()
-			}
+func TestSimulatorWebSocketChaos(t *testing.T) {
+	eachSeed(t, 4, func(x *scene) {
+		x.breaks()
+		h := wsScene(x, func(u *appws.Upgrader, _ *conn.Limits) {
+			u.MaxUnsent, u.Compression = 1<<(5+x.rng.IntN(12)), x.rng.IntN(2) == 0
 		})
-	}
-	if err := h.Run(func() bool { return left == 0 }); err != nil {
-		t.Errorf("seed %d: %v", n, err)
-	}
-	h.advance(conn.DefaultLimits().KeepAliveTimeout + 10*time.Minute)
-	if h.srv.Active() != 0 {
-		t.Errorf("seed %d: %d connections are left: %+v", n, h.srv.Active(), h.srv.Stats())
-	}
-	h.end()
-	h.check(n)
+		x.clients(8, func(_ int, p *mem.Peer, rng *rand.Rand) error {
+			in, _, _ := wsScript(rng)
+			x.misbehave(p, spoil([]byte(wsHandshake()+in), rng), rng)
+			return nil
+		})
+		x.over()
+		h.check()
+	})
 }
 
 // The case table in the simulator.
@@ -248,11 +206,8 @@ func TestWebSocketCasesOnLoop(t *testing.T) {
 				p := s.Dial(s.addr)
 				got, err := s.play(p, []byte(wsHandshake()+c.in), rand.New(rand.NewPCG(1, uint64(len(c.in)))))
 				head, rest, _ := bytes.Cut(got, []byte("\r\n\r\n"))
-				peer := &wsPeer{rw: struct {
-					io.Reader
-					io.Writer
-				}{bytes.NewReader(nil), io.Discard}, buf: make([]byte, 1)}
-				if berr := peer.begin(string(head), rest); berr != nil || err != io.EOF {
+				peer := &wsPeer{rw: deaf{}, buf: make([]byte, 1)}
+				if berr := peer.begin(string(head), rest); berr != nil || err != nil {
 					t.Errorf("%s: %v, %v", c.name, berr, err)
 				} else if got := peer.log(); got != wsWant(c.want) {
 					t.Errorf("%s: %s, want %s", c.name, got, wsWant(c.want))
