@@ -107,19 +107,28 @@ func (r *Response) SetWriteDeadline(t time.Time) error { return r.stream.SetWrit
 
 // Hijack takes the connection over: HTTP on it has ended, and it is the
 // caller's, who closes it. c is a *net.TCPConn or *net.UnixConn where the
-// listener's was one, a *tls.Conn with TLS. unread is what the client has sent
-// beyond the head of this request; it is the caller's. Nothing of a response
-// may have gone; interim responses may. It blocks until the connection is free
-// of all operations. Errors: ErrNotHijackable over HTTP/2, ErrCommitted, ErrGone,
-// ErrEnded. The request's body cannot be read any more; its context is
-// cancelled when the handler has returned.
+// listener's was one, a *tls.Conn with TLS: its deadlines and Close act on the
+// socket, but its NetConn is not the socket; the socket is what a method of that,
+// NetConn() net.Conn, answers. unread is what the client has sent
+// beyond the head of this request, without what was read of its body: as it came,
+// but that the rest of a chunked body is chunked anew, from where it was read
+// to. It is the caller's.
+//
+// If the head has gone, all that was written goes before what the caller sends,
+// and the body is left without its end; if it has not, the response is
+// forgotten. Hijack blocks until the connection is free of all operations.
+// Errors: ErrNotHijackable over HTTP/2, ErrCommitted if the response was one that
+// cannot be sent, ErrGone, ErrEnded, those of Flush. The request's body cannot be
+// read any more; its context is cancelled when the handler has returned.
 func (r *Response) Hijack() (c net.Conn, unread []byte, err error) {
 	h, ok := r.stream.(Hijacker)
 	if !ok {
 		return nil, nil, ErrNotHijackable
 	}
 	if r.committed {
-		return nil, nil, ErrCommitted
+		if err := r.Flush(); err != nil {
+			return nil, nil, err
+		}
 	}
 	return h.Hijack()
 }

@@ -4,11 +4,12 @@ import (
 	"net"
 
 	"github.com/uringserve/uringserve/app"
+	"github.com/uringserve/uringserve/h1"
 	"github.com/uringserve/uringserve/ring"
 )
 
 // Hijack: a connection is taken out of the server by the handler of one of its
-// requests. Handler code asks and blocks; the loop sends what was staged, has
+// requests. Handler code asks and blocks; the loop sends what was written, has
 // the engine let go of the socket (conn.stateDetaching), and gives it to the
 // handler with what was received and not read. From then on nothing of the loop
 // knows of it; the handler is done when it returns, if ever.
@@ -17,8 +18,21 @@ import (
 type hijack struct {
 	over bool
 	nc   net.Conn // nil: it failed
-	in   []byte   // what was received beyond exchange.rd
 	err  error
+
+	// What was received and not read. Of a body that is chunked (body), data is
+	// decoded and raw is not; untouched: nobody has read any of it.
+	body      h1.Body
+	data, raw []byte
+	untouched bool
+}
+
+// unread is what the client has sent beyond what was read.
+func (h *hijack) unread(chunked bool) []byte {
+	if chunked {
+		h.data = h.body.AppendUnread(nil, h.data, h.untouched)
+	}
+	return append(h.data, h.raw...)
 }
 
 var _ app.Hijacker = (*h1stream)(nil)
@@ -31,15 +45,19 @@ func (s *h1stream) Hijack() (net.Conn, []byte, error) {
 	s.use()
 	h := &hijack{}
 	s.mu.Lock()
+	chunked := s.length < 0
 	err := s.unwritable()
 	switch {
 	case err != nil:
 	case s.hijack != nil:
 		err = app.ErrEnded
-	case s.begun() || s.badHead != nil:
+	case s.badHead != nil:
 		err = app.ErrCommitted
 	default:
 		s.hijack = h
+		h.untouched = !s.started
+		h.data = append(h.data, s.rd...)
+		s.rd = nil
 		s.want |= wantHijack
 	}
 	s.mu.Unlock()
@@ -51,9 +69,7 @@ func (s *h1stream) Hijack() (net.Conn, []byte, error) {
 	if h.err != nil {
 		return nil, nil, h.err
 	}
-	unread := append(append([]byte(nil), s.rd...), h.in...)
-	s.rd = nil
-	return h.nc, unread, nil
+	return h.nc, h.unread(chunked), nil
 }
 
 // awaitHijack lets go of the loop, and blocks until h is over.
@@ -107,13 +123,14 @@ func (c *h1conn) left(nc net.Conn) {
 	c.l.srv.hijackings.Add(1)
 	s.mu.Lock()
 	h := s.hijack
+	h.body = s.body
 	if s.pipe != nil {
-		h.in = append(h.in, s.pipe.B...)
+		h.data = append(h.data, s.pipe.B...)
 		putIfHeld(&s.pipe)
 	}
-	h.in = append(h.in, s.rest...)
+	h.raw = append(h.raw, s.rest...)
 	if c.in != nil {
-		h.in = append(h.in, c.in.B...)
+		h.raw = append(h.raw, c.in.B...)
 	}
 	h.over, h.nc = true, nc
 	if s.bodyErr == nil {

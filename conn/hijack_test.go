@@ -8,9 +8,11 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"net/http/httputil"
 	"os"
 	"path/filepath"
 	"runtime"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -194,19 +196,12 @@ func TestHijackUnread(t *testing.T) {
 	})
 }
 
-// Interim responses go before; a response that has begun is in the way; there
-// is only one connection to have; and afterwards nothing can be written.
+// Interim responses go before; what was not sent is forgotten; there is only one
+// connection to have; and afterwards nothing can be written.
 func TestHijackAndResponse(t *testing.T) {
 	onEachWay(t, func(q *app.Request, w *app.Response) {
 		switch string(q.Path) {
-		case "/begun":
-			w.WriteString("x")
-			w.Flush()
-			if _, _, err := w.Hijack(); !errors.Is(err, app.ErrCommitted) {
-				t.Errorf("a response has begun: %v", err)
-			}
-			return
-		case "/staged": // what was not sent is forgotten, as in net/http
+		case "/staged":
 			w.SetStatus(404)
 			w.WriteString("forgotten")
 		case "/interim":
@@ -236,15 +231,112 @@ func TestHijackAndResponse(t *testing.T) {
 			r.want(c, want)
 			r.wantEnd(c)
 		}
-		c := r.open()
-		br := bufio.NewReader(c)
-		r.write(c, "GET /begun HTTP/1.1\r\nHost: x\r\n\r\n")
-		if _, body := r.response(br, "GET"); body != "x" {
-			r.Errorf("%q", body)
+	})
+}
+
+// Of a response that has begun all that was written goes before what the caller
+// sends, in order, and the body is left without its end. A response that cannot
+// be sent is in the way.
+func TestHijackAfterFlush(t *testing.T) {
+	long := strings.Repeat("0123456789abcdef", 20_000)
+	onEachWay(t, func(q *app.Request, w *app.Response) {
+		switch string(q.Path) {
+		case "/bad":
+			w.Set("Bad Name", "x")
+			if err := w.Flush(); err == nil {
+				t.Error("the head has gone")
+			}
+			if _, _, err := w.Hijack(); !errors.Is(err, app.ErrCommitted) {
+				t.Errorf("a response that is none: %v", err)
+			}
+			return
+		case "/declared":
+			w.Set("Content-Length", "10")
 		}
-		r.write(c, "GET / HTTP/1.1\r\nHost: x\r\n\r\n") // it goes on
-		if b, err := io.ReadAll(br); err != nil || string(b) != "mine" {
-			r.Errorf("%q, %v", b, err)
+		w.WriteString("flushed")
+		w.Flush()
+		w.WriteString("not")
+		if string(q.Path) == "/long" {
+			w.WriteString(long)
+		}
+		nc, _ := mustHijack(t, w)
+		if err := w.Flush(); err == nil {
+			t.Error("a response afterwards")
+		}
+		io.WriteString(nc, "mine"+long)
+		nc.Close()
+	}, func(r *hijackRig) {
+		for path, want := range map[string]string{
+			"/":         "7\r\nflushed\r\n3\r\nnot\r\n",
+			"/declared": "flushednot",
+			"/long":     "7\r\nflushed\r\n",
+		} {
+			c := r.open()
+			r.write(c, "GET "+path+" HTTP/1.1\r\nHost: x\r\n\r\n")
+			all, err := io.ReadAll(c)
+			_, body, _ := strings.Cut(string(all), "\r\n\r\n")
+			if !strings.HasPrefix(body, want) || !strings.HasSuffix(body, "mine"+long) || err != nil {
+				r.Errorf("%s: %.60q … %.20q, %v", path, body, body[max(0, len(body)-20):], err)
+			}
+			body = strings.TrimSuffix(body, "mine"+long)
+			if path == "/long" {
+				got := chunked(body + "0\r\n\r\n")
+				if got != "flushednot"+long {
+					r.Errorf("%d bytes of body: %.40q", len(got), got)
+				}
+			} else if body != want {
+				r.Errorf("%s: %q, want %q", path, body, want)
+			}
+		}
+		c := r.open()
+		r.write(c, "GET /bad HTTP/1.1\r\nHost: x\r\n\r\n")
+		if resp, _ := r.response(bufio.NewReader(c), "GET"); resp.StatusCode != 500 {
+			r.Errorf("status %d", resp.StatusCode)
+		}
+	})
+}
+
+// chunked decodes text.
+func chunked(text string) string {
+	b, err := io.ReadAll(httputil.NewChunkedReader(strings.NewReader(text)))
+	if err != nil {
+		return err.Error()
+	}
+	return string(b)
+}
+
+// What was not read of a chunked body is handed out so that it can be decoded,
+// wherever the client's bytes were cut; then comes what is behind it.
+func TestHijackUnreadChunks(t *testing.T) {
+	body := strings.Repeat("0123456789", 3_000)
+	wire := fmt.Sprintf("5\r\n01234\r\n%x;x=y\r\n%s\r\n0\r\nX-Sum: 1\r\n\r\n", len(body)-5, body[5:])
+	onEachWay(t, func(q *app.Request, w *app.Response) {
+		read, _ := strconv.Atoi(string(q.Path[1:]))
+		if _, err := io.ReadFull(q, make([]byte, read)); err != nil {
+			t.Errorf("%s: %v", q.Path, err)
+		}
+		nc, unread := mustHijack(t, w)
+		defer nc.Close()
+		all := bufio.NewReader(io.MultiReader(bytes.NewReader(unread), nc))
+		rest, err := io.ReadAll(httputil.NewChunkedReader(all))
+		if err != nil || string(rest) != body[read:] {
+			t.Errorf("%s: %d bytes, %v, from %.40q", q.Path, len(rest), err, unread)
+		}
+		behind, err := io.ReadAll(all)
+		if err != nil || string(behind) != "X-Sum: 1\r\n\r\nbehind" {
+			t.Errorf("%s: behind it %q, %v", q.Path, behind, err)
+		}
+		io.WriteString(nc, "ok")
+	}, func(r *hijackRig) {
+		for _, read := range []int{0, 3, 7, 20_000} {
+			for _, cut := range []int{0, 1, 4, 14, 20, 1_000, len(wire) - 16, len(wire) - 5, len(wire)} {
+				c := r.open()
+				head := fmt.Sprintf("POST /%d HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n", read)
+				r.write(c, head+wire[:cut])
+				r.write(c, wire[cut:]+"behind")
+				c.CloseWrite()
+				r.want(c, "ok")
+			}
 		}
 	})
 }

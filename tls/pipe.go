@@ -46,6 +46,11 @@ func (p *pipe) Write(b []byte) (int, error) {
 	return len(b), nil
 }
 
+// NetConn is the real one below, nil before Rebase. A tls.Conn cannot be put on
+// another net.Conn, so its NetConn answers the pipe for ever, and this method is
+// the way from there to the socket.
+func (p *pipe) NetConn() net.Conn { return p.base }
+
 func (p *pipe) Close() error {
 	if p.base != nil {
 		return p.base.Close()

@@ -122,6 +122,9 @@ func TestRebase(t *testing.T) {
 			if tc.RemoteAddr().String() != carry.RemoteAddr().String() || tc.LocalAddr().String() != carry.LocalAddr().String() {
 				t.Errorf("its ends are %v and %v", tc.LocalAddr(), tc.RemoteAddr())
 			}
+			if below, ok := tc.NetConn().(interface{ NetConn() net.Conn }); !ok || below.NetConn() != carry {
+				t.Errorf("below it is %T", tc.NetConn())
+			}
 			tc.SetReadDeadline(time.Unix(1, 0))
 			if _, err := tc.Read(got); !errors.Is(err, os.ErrDeadlineExceeded) {
 				t.Errorf("a deadline: %v", err)

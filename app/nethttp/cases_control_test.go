@@ -1,10 +1,7 @@
 package nethttp_test
 
 import (
-	"bufio"
 	"context"
-	"crypto/tls"
-	"fmt"
 	"io"
 	"net"
 	"net/http"
@@ -423,119 +420,6 @@ func tlsCases() []testCase {
 			n.go_ <- struct{}{}
 			<-r.Context().Done()
 			n.add("%v", r.Context().Err())
-		}},
-	}
-}
-
-func hijackCases() []testCase {
-	const area = "hijack"
-	hijack := func(w http.ResponseWriter, n *notes) (net.Conn, *bufio.ReadWriter) {
-		c, rw, err := w.(http.Hijacker).Hijack()
-		if err != nil {
-			n.add("hijack: %v", err)
-			panic(http.ErrAbortHandler)
-		}
-		return c, rw
-	}
-	upgrade := "GET / HTTP/1.1\r\nHost: h\r\nConnection: Upgrade\r\nUpgrade: echo\r\n\r\n"
-	raw := func(c *client, r *request) {
-		c.send(upgrade + "early")
-		b, err := io.ReadAll(c.in)
-		c.say("%q %v", b, err == nil)
-	}
-	return []testCase{
-		{area: area, name: "unread bytes", modes: onlyH1, script: raw, handler: func(w http.ResponseWriter, r *http.Request, n *notes) {
-			c, rw := hijack(w, n)
-			defer c.Close()
-			b := make([]byte, 5)
-			k, err := io.ReadFull(rw, b)
-			n.add("%q %s", b[:k], errorText(err))
-			fmt.Fprint(rw, "HTTP/1.1 101 Switching Protocols\r\n\r\nbye")
-			rw.Flush()
-		}},
-		{area: area, name: "kinds", modes: []mode{h1, h1s}, script: raw, handler: func(w http.ResponseWriter, r *http.Request, n *notes) {
-			c, _ := hijack(w, n)
-			_, tcp := c.(*net.TCPConn)
-			_, secure := c.(*tls.Conn)
-			n.add("%v %v", tcp, secure)
-			c.Close()
-		}},
-		{area: area, name: "echo", modes: []mode{h1, h1s}, script: func(c *client, r *request) {
-			c.send(upgrade)
-			c.response()
-			c.sendMore("ping\n")
-			line, err := c.in.ReadString('\n')
-			c.say("%q %s", line, errorText(err))
-		}, handler: func(w http.ResponseWriter, r *http.Request, n *notes) {
-			c, rw := hijack(w, n)
-			defer c.Close()
-			fmt.Fprint(c, "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: echo\r\n\r\n")
-			line, err := rw.ReadString('\n')
-			n.add("%q %s", line, errorText(err))
-			fmt.Fprint(c, line)
-		}},
-		{area: area, name: "after WriteHeader 101", modes: onlyH1, script: func(c *client, r *request) {
-			c.send(upgrade)
-			c.response()
-			b, err := io.ReadAll(c.in)
-			c.say("%q %s", b, errorText(err))
-		}, handler: func(w http.ResponseWriter, r *http.Request, n *notes) {
-			w.Header().Set("Connection", "Upgrade")
-			w.Header().Set("Upgrade", "echo")
-			w.WriteHeader(101)
-			c, _ := hijack(w, n)
-			fmt.Fprint(c, "raw")
-			c.Close()
-		}},
-		{area: area, name: "twice", modes: onlyH1, script: raw, handler: func(w http.ResponseWriter, r *http.Request, n *notes) {
-			c, _ := hijack(w, n)
-			_, _, err := w.(http.Hijacker).Hijack()
-			n.add("%s", errorText(err))
-			c.Close()
-		}},
-		{area: area, name: "CONNECT, flushed", modes: onlyH1, script: func(c *client, r *request) {
-			c.send("CONNECT host:443 HTTP/1.1\r\nHost: host:443\r\n\r\n")
-			b, err := io.ReadAll(c.in)
-			head, rest, _ := strings.Cut(string(b), "\r\n\r\n")
-			status, _, _ := strings.Cut(head, "\r\n")
-			c.say("%q %q %s", status, rest, errorText(err))
-		}, handler: func(w http.ResponseWriter, r *http.Request, n *notes) {
-			w.WriteHeader(200)
-			n.add("%s", errorText(http.NewResponseController(w).Flush()))
-			c, _ := hijack(w, n)
-			fmt.Fprint(c, "tunnel")
-			c.Close()
-		}},
-		{area: area, name: "write after it", modes: onlyH1, script: raw, handler: func(w http.ResponseWriter, r *http.Request, n *notes) {
-			c, _ := hijack(w, n)
-			_, err := w.Write([]byte("x"))
-			n.add("%s", errorText(err))
-			w.WriteHeader(404)
-			c.Close()
-		}},
-		{area: area, name: "deadline", modes: []mode{h1, h1s}, script: func(c *client, r *request) {
-			c.send(upgrade)
-			c.finished()
-		}, handler: func(w http.ResponseWriter, r *http.Request, n *notes) {
-			c, rw := hijack(w, n)
-			defer c.Close()
-			n.add("%s", errorText(c.SetReadDeadline(time.Now().Add(20*time.Millisecond))))
-			_, err := rw.ReadByte()
-			n.add("%s", errorText(err))
-		}},
-		{area: area, name: "used after the handler", modes: []mode{h1, h1s}, script: func(c *client, r *request) {
-			c.send(upgrade)
-			c.finished()
-			c.sendMore("ping\n")
-			line, err := c.in.ReadString('\n')
-			c.say("%q %s", line, errorText(err))
-		}, handler: func(w http.ResponseWriter, r *http.Request, n *notes) {
-			c, rw := hijack(w, n)
-			go func() {
-				defer c.Close()
-				line, _ := rw.ReadString('\n')
-				fmt.Fprint(c, line)
-			}()
 		}},
 	}
 }

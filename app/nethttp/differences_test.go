@@ -85,6 +85,21 @@ var differences = map[string]difference{
 		"takes it off",
 		"RFC 9113 §8.2.1: a field value MUST NOT start or end with white space",
 	},
+	"hijack-written": {
+		"drops up to 2 KiB that a handler has written and not flushed when it hijacks, though not the head",
+		"sends all that was written, in order, before what the handler sends on the connection",
+		"what Write has taken is sent; net/http's answer depends on how much its buffers held",
+	},
+	"hijack-chunks": {
+		"hands out the rest of a chunked body as it came, also from within a chunk",
+		"hands out what had come of it in chunks of its own, from the first octet on that was not read, followed by the octets as they come",
+		"chunks are decoded as they come, once; a reader of RFC 9112 §7.1's coding reads the same content, and need not know how long the chunk was",
+	},
+	"hijack-netconn": {
+		"answers the *net.TCPConn to NetConn of a hijacked *tls.Conn",
+		"answers a net.Conn whose method NetConn() answers the *net.TCPConn",
+		"a tls.Conn stays on the net.Conn that it was made with, which was the loop's; deadlines, Close and CloseWrite of both are the socket's",
+	},
 	"reset-content": {
 		"lets a 205 have a body",
 		"sends it with Content-Length: 0",

@@ -42,7 +42,7 @@ var areas = map[string]int{
 }
 
 func allCases() (all []testCase) {
-	for _, some := range [][]testCase{bodyCases(), flushCases(), hijackCases(), controllerCases(), readFromCases(),
+	for _, some := range [][]testCase{bodyCases(), flushCases(), hijackCases(), hijackedCases(), takenCases(), controllerCases(), readFromCases(),
 		interimCases(), expectCases(), trailerCases(), contextCases(), tlsCases(), abortCases(), maxBytesCases(),
 		lengthCases(), typeCases(), dateCases(), requestCases(), statusCases(), headerCases(), keepAliveCases(),
 		misuseCases()} {

@@ -125,7 +125,8 @@ const copyBytes = 32 << 10
 var copyBuffers = sync.Pool{New: func() any { return new([copyBytes]byte) }}
 
 // Hijack is http.Hijacker's. What the client has sent beyond the request's head
-// is in the Reader. A head that WriteHeader has set is sent first.
+// is in the Reader. A head that WriteHeader or Write has fixed, and all that was
+// written, is sent first; the body is left without its end.
 func (w writer1) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -135,12 +136,9 @@ func (w writer1) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 	case responseOver:
 		panic("net/http: Hijack called after ServeHTTP finished")
 	}
-	var head []byte
-	if w.state == responseHeaded {
-		var err error
-		if head, err = w.appendHead(); err != nil {
-			return nil, nil, err
-		}
+	head, err := w.beforeHijack()
+	if err != nil {
+		return nil, nil, err
 	}
 	w.x.conn.beginHijack()
 	c, unread, err := w.resp.Hijack()
@@ -160,6 +158,21 @@ func (w writer1) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 		}
 	}
 	return c, bufio.NewReadWriter(buffered(c, unread), bufio.NewWriter(c)), nil
+}
+
+// beforeHijack sends what there is of the response. The head of one that ends HTTP
+// on the connection is not the server's to send, but goes first on what is
+// hijacked.
+func (w *response) beforeHijack() (head []byte, err error) {
+	switch {
+	case w.state != responseHeaded:
+		return nil, nil
+	case w.opensTunnel():
+		return w.appendHead()
+	case w.sniffs:
+		w.sniff()
+	}
+	return nil, writeError(w.resp.Flush())
 }
 
 // buffered is a Reader of c that holds unread.
