@@ -116,6 +116,28 @@ func TestPageSaysWhatRuns(t *testing.T) {
 	})
 }
 
+// The policy names what stands in the page, to the byte: a browser uses nothing
+// else. The page stays small.
+func TestPagePolicy(t *testing.T) {
+	onEngines(t, func(t *testing.T, url string) {
+		resp, body := fetch(t, "GET", url+"/", nil)
+		policy := resp.Header.Get("Content-Security-Policy")
+		for _, tag := range []string{"style", "script"} {
+			_, rest, _ := strings.Cut(body, "<"+tag+">")
+			text, _, found := strings.Cut(rest, "</"+tag+">")
+			if want := tag + "-src '" + policyHash(text) + "';"; !found || !strings.Contains(policy, want) {
+				t.Errorf("the policy lacks %s: %s", want, policy)
+			}
+		}
+		if !strings.Contains(policy, "default-src 'none'") || strings.Contains(policy, "unsafe") {
+			t.Errorf("the policy is %s", policy)
+		}
+		if len(body) > 8<<10 {
+			t.Errorf("the page has %d bytes", len(body))
+		}
+	})
+}
+
 func TestRequestShowsItself(t *testing.T) {
 	onEngines(t, func(t *testing.T, url string) {
 		c, err := net.Dial("tcp", strings.TrimPrefix(url, "http://"))
