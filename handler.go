@@ -4,10 +4,8 @@ import (
 	"context"
 	"log"
 	"log/slog"
-	"net"
 	"net/http"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/uringserve/uringserve/app/nethttp"
@@ -37,12 +35,11 @@ func (s *Server) config() conn.Config {
 	s.standIn = s.newStandIn()
 	conns := &nethttp.Connections{Server: s.standIn, Context: s.ConnContext, State: s.ConnState}
 	if s.BaseContext != nil {
-		s.bases.make = s.BaseContext
 		conns.Base = s.bases.context
 	}
 	cfg.ConnContext = conns.Open
-	if s.ConnState != nil {
-		cfg.ConnClosed = conns.Closed
+	if s.ConnState != nil || s.ConnContext != nil {
+		cfg.ConnClosed = conns.Closed // so that Open comes with the accept
 	}
 	return cfg
 }
@@ -131,73 +128,6 @@ func (s *Server) checkProtocols() error {
 // SetKeepAlivesEnabled says whether HTTP/1.1 connections of Handler may go on
 // after a response; from the start on they may.
 func (s *Server) SetKeepAlivesEnabled(v bool) { s.once.Store(!v) }
-
-// bases are the contexts of listeners, by number.
-type bases struct {
-	make func(net.Listener) context.Context // BaseContext; nil: there are none
-
-	mu  sync.Mutex
-	all []*base // guarded by mu
-}
-
-type base struct {
-	ln   bound
-	once sync.Once
-	ctx  context.Context
-}
-
-// add makes room for the listener of that number, know tells its address.
-func (b *bases) add(number int) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	for len(b.all) <= number {
-		b.all = append(b.all, &base{})
-	}
-}
-
-func (b *bases) know(number int, addr net.Addr) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	b.all[number].ln.set(addr)
-}
-
-// context is the context of the listener of that number, asked for once.
-func (b *bases) context(number int) context.Context {
-	b.mu.Lock()
-	found := b.all[number]
-	b.mu.Unlock()
-	found.once.Do(func() {
-		if found.ctx = b.make(&found.ln); found.ctx == nil {
-			panic("BaseContext returned a nil context")
-		}
-	})
-	return found.ctx
-}
-
-// bound is the net.Listener that BaseContext is given.
-type bound struct {
-	mu   sync.Mutex
-	addr net.Addr // guarded by mu; nil: not known yet
-}
-
-func (b *bound) set(addr net.Addr) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	b.addr = addr
-}
-
-// Accept fails: the server accepts.
-func (b *bound) Accept() (net.Conn, error) { return nil, nethttp.ErrServed }
-
-// Close does nothing.
-func (b *bound) Close() error { return nil }
-
-// Addr is where the listener is bound.
-func (b *bound) Addr() net.Addr {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.addr
-}
 
 // errorLog is an http.Server's ErrorLog for slog's lines of level Warn and above.
 // Panics look as net/http's do.

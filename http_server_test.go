@@ -248,6 +248,130 @@ func TestContexts(t *testing.T) {
 	})
 }
 
+// BaseContext is asked once for each listener, before there are connections, by
+// the caller's goroutine, which may use the server; and given the caller's own
+// listener.
+func TestBaseContext(t *testing.T) {
+	onEngines(t, func(t *testing.T, engine string) {
+		var asked []net.Listener
+		var addrs []net.Addr
+		s := &uringserve.Server{Engine: engine, Loops: 1, Log: quiet, Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			fmt.Fprint(w, r.Context().Value(http.LocalAddrContextKey) == nil, r.Context().Value(listenerKey{}))
+		})}
+		s.BaseContext = func(ln net.Listener) context.Context {
+			asked, addrs = append(asked, ln), append(addrs, s.Addrs()...)
+			return context.WithValue(context.Background(), listenerKey{}, len(asked))
+		}
+		bound, err := s.Listen("127.0.0.1:0")
+		if err != nil {
+			t.Fatal(err)
+		}
+		own, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			t.Fatal(err)
+		}
+		foreign := onlyListener{own}
+		if err := s.Adopt(foreign); err != nil {
+			t.Fatal(err)
+		}
+		if len(asked) != 2 || asked[0].Addr() != bound[0] || asked[1] != net.Listener(foreign) {
+			t.Fatalf("asked for %v", asked)
+		}
+		if _, err := asked[0].Accept(); err == nil || asked[0].Close() != nil {
+			t.Errorf("a stand-in accepts: %v", err)
+		}
+		if err := s.Start(); err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { s.Close() })
+		later, err := s.Listen("localhost:0")
+		if err != nil {
+			t.Fatal(err)
+		}
+		all := append([]net.Addr{bound[0], own.Addr()}, later...)
+		if len(asked) != len(all) {
+			t.Fatalf("asked for %v, want %v", asked, all)
+		}
+		for i, a := range all {
+			for range 2 {
+				if _, body := get(t, a, "/"); body != fmt.Sprintf("false %d", i+1) {
+					t.Errorf("%s: %q", a, body)
+				}
+			}
+			if asked[i].Addr().String() != a.String() {
+				t.Errorf("listener %d is %v, want %v", i, asked[i].Addr(), a)
+			}
+		}
+		if len(addrs) != 1+1+2*len(later)+2*len(later) {
+			t.Errorf("the server had %v", addrs)
+		}
+	})
+}
+
+type listenerKey struct{}
+
+// onlyListener is none of the system's.
+type onlyListener struct{ net.Listener }
+
+// A connection that comes before BaseContext has answered waits for it.
+func TestBaseContextLate(t *testing.T) {
+	onEngines(t, func(t *testing.T, engine string) {
+		var early net.Conn
+		s := &uringserve.Server{Engine: engine, Loops: 1, Log: quiet, Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			fmt.Fprint(w, r.Context().Value(listenerKey{}))
+		})}
+		s.BaseContext = func(ln net.Listener) context.Context {
+			if s.Info().Engine != "" && len(s.Addrs()) > 1 {
+				early = dial(t, ln.Addr())
+				fmt.Fprint(early, "GET / HTTP/1.1\r\nHost: h\r\n\r\n")
+			}
+			return context.WithValue(context.Background(), listenerKey{}, "it")
+		}
+		start(t, s, "127.0.0.1:0")
+		if _, err := s.Listen("127.0.0.1:0"); err != nil {
+			t.Fatal(err)
+		}
+		if _, body := answer(t, early); body != "it" {
+			t.Errorf("%q", body)
+		}
+	})
+}
+
+// ConnContext is called when a connection is accepted, whether it asks for
+// something or not.
+func TestConnContextAtAccept(t *testing.T) {
+	onEngines(t, func(t *testing.T, engine string) {
+		came := make(chan string, 1)
+		s := &uringserve.Server{Engine: engine, Loops: 1, Log: quiet,
+			ConnContext: func(ctx context.Context, c net.Conn) context.Context {
+				came <- c.RemoteAddr().String()
+				return ctx
+			}}
+		c := dial(t, start(t, s, "127.0.0.1:0")[0])
+		select {
+		case who := <-came:
+			if who != c.LocalAddr().String() {
+				t.Errorf("%s, want %s", who, c.LocalAddr())
+			}
+		case <-time.After(patience):
+			t.Error("it is not called")
+		}
+	})
+}
+
+// A BaseContext that gives nothing is a mistake of the caller's, who sees it.
+func TestBaseContextNil(t *testing.T) {
+	s := &uringserve.Server{Log: quiet, BaseContext: func(net.Listener) context.Context { return nil }}
+	defer s.Close()
+	defer func() {
+		if v := recover(); v != "BaseContext returned a nil context" {
+			t.Errorf("%v", v)
+		}
+	}()
+	s.Listen("127.0.0.1:0")
+	t.Error("it was taken")
+}
+
 // A handler can end the server that it finds in its context.
 func TestShutdownByHandler(t *testing.T) {
 	s := &uringserve.Server{Log: quiet}

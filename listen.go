@@ -1,6 +1,7 @@
 package uringserve
 
 import (
+	"context"
 	"errors"
 	"net"
 	"strconv"
@@ -33,20 +34,32 @@ func (s *Server) ListenEndpoint(addr string, e conn.Endpoint) ([]net.Addr, error
 	if err != nil {
 		return nil, &ConfigError{"Addr", err}
 	}
+	first, addrs, err := s.bind(network, hosts, port, e)
+	for i, addr := range addrs {
+		s.bases.put(first+i, s.askBase(bound{addr}))
+	}
+	return addrs, err
+}
+
+// bind binds what splitAddr has found; first is the number of the first listener.
+func (s *Server) bind(network string, hosts []string, port string, e conn.Endpoint) (first int, addrs []net.Addr, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if err := s.open(); err != nil {
-		return nil, err
+		return 0, nil, err
 	}
-	var addrs []net.Addr
+	first = s.listeners()
 	if len(hosts) == 2 {
 		addrs, err = s.listenBoth(hosts, port, e)
 	} else {
 		addrs, err = s.listenOne(network, joined(network, hosts[0], port), e)
 	}
 	s.addrs = append(s.addrs, addrs...)
-	return addrs, err
+	return first, addrs, err
 }
+
+// listeners is how many there are, which is the number of the next. s.mu is held.
+func (s *Server) listeners() int { return s.bound[0] + s.bound[1] }
 
 // splitAddr takes an address apart; localhost has two hosts.
 func splitAddr(addr string) (network string, hosts []string, port string, err error) {
@@ -89,7 +102,7 @@ func (s *Server) listenOne(network, address string, e conn.Endpoint) ([]net.Addr
 // announce says how connections of the engine's next listener are treated, as
 // they may come before it has been given to us. s.mu is held.
 func (s *Server) announce(engine int, e conn.Endpoint) {
-	e.Number = s.bound[0] + s.bound[1]
+	e.Number = s.listeners()
 	s.bases.add(e.Number)
 	s.conns.SetEndpointOf(engine, s.bound[engine], e)
 }
@@ -99,7 +112,6 @@ func (s *Server) took(engine int, l ring.Listener) {
 	if l.ID != s.bound[engine] {
 		panic("BUG: an engine does not count its listeners")
 	}
-	s.bases.know(s.bound[0]+s.bound[1], l.Addr)
 	s.bound[engine]++
 }
 
@@ -167,12 +179,25 @@ func (s *Server) AdoptTLS(ln net.Listener) error {
 // ListenEndpoint.
 func (s *Server) AdoptEndpoint(ln net.Listener, e conn.Endpoint) error {
 	s.mu.Lock()
-	defer s.mu.Unlock()
-	if err := s.open(); err != nil {
+	err := s.open()
+	s.mu.Unlock()
+	if err != nil {
 		_ = ln.Close() // the caller gets the better error
 		return err
 	}
+	return s.adopt(ln, e, s.askBase(ln))
+}
+
+// adopt has ln's connections in ctx.
+func (s *Server) adopt(ln net.Listener, e conn.Endpoint, ctx context.Context) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if err := s.open(); err != nil {
+		_ = ln.Close() // as above
+		return err
+	}
 	s.announce(0, e)
+	s.bases.put(s.listeners(), ctx)
 	l, err := s.engines[0].Adopt(ln)
 	engine := 0
 	if errors.Is(err, ring.ErrNotAdoptable) {
@@ -183,6 +208,7 @@ func (s *Server) AdoptEndpoint(ln net.Listener, e conn.Endpoint) error {
 		}
 		engine = 1
 		s.announce(engine, e)
+		s.bases.put(s.listeners(), ctx)
 		l, err = other.Adopt(ln)
 	}
 	if err != nil {

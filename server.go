@@ -96,11 +96,14 @@ type Server struct {
 	MaxHeaderBytes int
 
 	// BaseContext gives the context of a listener, the parent of its requests'
-	// contexts; nil: context.Background(). Of the listener only Addr may be used.
+	// contexts; nil: context.Background(). It is asked once for each, before its
+	// connections are served, by the call that has it bound or adopted. It is given
+	// the listener of Serve and Adopt itself, which is not for accepting; for one
+	// that the server binds, one of which only Addr may be used.
 	BaseContext func(net.Listener) context.Context
 
-	// ConnContext changes the context of a connection. It is called on the loop
-	// and must not block. The net.Conn is a *nethttp.NetConn, which is not for
+	// ConnContext changes the context of a connection that was accepted. It is
+	// called on the loop and must not block. The net.Conn is a *nethttp.NetConn, which is not for
 	// reading and writing.
 	ConnContext func(ctx context.Context, c net.Conn) context.Context
 
