@@ -49,6 +49,8 @@ type protocol interface {
 	sent()
 	// awaitsSent reports whether sent will do more than take note.
 	awaitsSent() bool
+	// gathers reports whether handlers that are queued add to what is held back.
+	gathers() bool
 	// flush sends output that was held back (loop.hold).
 	flush()
 	// expire: the deadline of reason is over.

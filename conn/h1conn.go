@@ -176,6 +176,8 @@ func (c *h1conn) sent() {
 	}
 }
 
+func (c *h1conn) gathers() bool { return false }
+
 func (c *h1conn) flush() { c.send() }
 
 func (c *h1conn) awaitsSent() bool {

@@ -132,6 +132,8 @@ func (c *h2conn) end() {
 // to wait for.
 func (c *h2conn) settleDown() { c.settle(c.due > 0) }
 
+func (c *h2conn) gathers() bool { return c.due > 0 }
+
 // flush is settleDown that waits for no handlers.
 func (c *h2conn) flush() { c.settle(false) }
 

@@ -24,6 +24,7 @@ func (h *handshaking) recv(ring.Buf)    { panic("BUG: plaintext before the end o
 func (h *handshaking) recvEnd()         { panic("BUG: the end of the plaintext before its beginning") }
 func (h *handshaking) sent()            { panic("BUG: plaintext sent before the end of the handshake") }
 func (h *handshaking) awaitsSent() bool { return false }
+func (h *handshaking) gathers() bool    { return false }
 func (h *handshaking) flush()           {}
 func (h *handshaking) release()         {}
 

@@ -33,7 +33,9 @@ type loop struct {
 	tls    secureShare
 
 	scratch  []byte       // a response being put together; at most maxScratch is kept
-	held     []*conn      // whose output waits for the end of a pipelined batch
+	held     []*conn      // whose output waits for the end of a batch
+	heldFrom ring.Instant // when the first of them came there
+	heldAt   uint64       // m.handled when sendHeld last looked
 	hurried  int          // further turns wanted
 	wsHeld   []*wsSession // whose callbacks may have lost the loop
 	dateText [dateLen]byte
@@ -232,15 +234,29 @@ func (l *loop) drain() {
 func (l *loop) hold(c *conn) {
 	if c.flags&flagHeld == 0 {
 		c.flags |= flagHeld
+		if len(l.held) == 0 {
+			l.heldFrom = l.rl.Now()
+		}
 		l.held = append(l.held, c)
 		l.rl.Post(l)
 	}
 }
 
-// sendHeld sends what is still held.
+// holdFor is how long output at most is held while handlers add to it, turn
+// after turn.
+const holdFor = time.Millisecond
+
+// sendHeld sends what is still held, but for what queued handlers add to: while
+// turns bring results, and not for longer than holdFor.
 func (l *loop) sendHeld() {
-	for i, c := range l.held {
-		l.held[i] = nil
+	wait := l.heldAt != l.m.handled && l.rl.Now().Sub(l.heldFrom) < holdFor
+	l.heldAt = l.m.handled
+	kept := l.held[:0]
+	for _, c := range l.held {
+		if wait && c.state == stateOpen && c.p.gathers() {
+			kept = append(kept, c)
+			continue
+		}
 		c.flags &^= flagHeld
 		if c.state == stateOpen {
 			c.p.flush()
@@ -248,7 +264,11 @@ func (l *loop) sendHeld() {
 			c.send()
 		}
 	}
-	l.held = l.held[:0]
+	clear(l.held[len(kept):])
+	l.held = kept
+	if len(kept) > 0 {
+		l.rl.Post(l)
+	}
 	l.flushSessions()
 }
 

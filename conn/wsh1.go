@@ -104,6 +104,7 @@ func (c *wsconn) recv(b ring.Buf)  { c.s.recv(b) }
 func (c *wsconn) recvEnd()         { c.s.recvEnd() }
 func (c *wsconn) sent()            { c.s.sent() }
 func (c *wsconn) awaitsSent() bool { return c.out != nil || c.s.pressed }
+func (c *wsconn) gathers() bool    { return false }
 func (c *wsconn) flush()           { c.s.flush() }
 func (c *wsconn) drain()           { c.s.drain() }
 func (c *wsconn) fail(cause error) { c.s.fail(cause) }
