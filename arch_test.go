@@ -56,23 +56,29 @@ var arrows = map[string][]string{
 	"tls":                  {byteBuffer, fsNotify},
 }
 
-// sansIO are the packages that neither open a socket, nor start a goroutine,
-// nor read a clock; of these imports they have none.
+// pure are the packages that only compute: they open no socket, read no clock,
+// start no goroutine and know no channel. Of the standard library they import
+// these packages and no others; the rest of their imports is in arrows.
+var pure = map[string][]string{
+	"app/field": {"encoding/binary", "iter", "math/bits"},
+	"h1":        {"bytes", "fmt", "math", "strconv"},
+	"h1/ws":     {"bytes", "crypto/sha1", "encoding/base64", "encoding/binary", "errors", "fmt", "io", "math/bits", "strconv", "sync", "unicode/utf8"},
+	"h2":        {"bytes", "encoding/binary", "errors", "fmt", "math", "math/bits", "strconv"},
+	"h2/hpack":  {"encoding/binary", "fmt", "math/bits"},
+}
+
 var (
-	sansIO    = []string{"app", "app/field", "h1", "h1/ws", "h2"}
 	forbidden = map[string][]string{
-		"app":       {"net/http", "os", "sync", "syscall"},
-		"app/field": {"net", "os", "sync", "time", "syscall"},
-		"h1":        {"net", "os", "sync", "time", "syscall", "net/http"},
-		"h1/ws":     {"net", "os", "time", "syscall", "net/http"},
-		"h2":        {"net", "os", "sync", "time", "syscall", "net/http"},
-		"conn":      {"os", "syscall", "net/http", "runtime"},
-		"ring":      {"os", "syscall"},
-		"tls":       {"net/http", "syscall"},
+		"app":  {"net/http", "os", "sync", "syscall"},
+		"conn": {"os", "syscall", "net/http", "runtime"},
+		"ring": {"os", "syscall"},
+		"tls":  {"net/http", "syscall"},
 	}
+	// goless packages start no goroutine, though they name what others start.
+	goless = []string{"app", "app/ws"}
 	// clockless packages are told the time: a clock of their own would escape
 	// tests that fake it.
-	clockless = []string{"app", "app/field", "h1", "h1/ws", "h2", "conn", "ring", "ring/proactor", "ring/mem"}
+	clockless = []string{"app", "app/ws", "conn", "ring", "ring/proactor", "ring/mem"}
 )
 
 // listed is what `go list -json` tells of a package.
@@ -112,6 +118,12 @@ func inModule(path string) (string, bool) {
 	return strings.CutPrefix(path, module+"/")
 }
 
+// standard reports whether path is of the standard library.
+func standard(path string) bool {
+	host, _, _ := strings.Cut(path, "/")
+	return !strings.Contains(host, ".")
+}
+
 func TestArrows(t *testing.T) {
 	for _, goos := range []string{"linux", "darwin", "windows"} {
 		for _, p := range list(t, goos) {
@@ -123,8 +135,8 @@ func TestArrows(t *testing.T) {
 			for _, i := range p.Imports {
 				target, ours := inModule(i)
 				if !ours {
-					if target = i; !strings.Contains(strings.SplitN(i, "/", 2)[0], ".") {
-						continue // the standard library
+					if target = i; standard(i) {
+						continue
 					}
 				}
 				if !slices.Contains(allowed, target) {
@@ -190,17 +202,24 @@ func (s source) imports(path string) bool {
 	return false
 }
 
+// each visits every node.
+func (s source) each(visit func(ast.Node)) {
+	ast.Inspect(s.file, func(n ast.Node) bool {
+		visit(n)
+		return true
+	})
+}
+
 // calls finds pkg.name, for each of names.
 func (s source) calls(pkg string, names ...string) (found []token.Position) {
-	ast.Inspect(s.file, func(n ast.Node) bool {
+	s.each(func(n ast.Node) {
 		sel, ok := n.(*ast.SelectorExpr)
 		if !ok {
-			return true
+			return
 		}
 		if id, ok := sel.X.(*ast.Ident); ok && id.Name == pkg && id.Obj == nil && slices.Contains(names, sel.Sel.Name) {
 			found = append(found, s.set.Position(sel.Pos()))
 		}
-		return true
 	})
 	return found
 }
@@ -240,17 +259,54 @@ func TestNoHiddenClocks(t *testing.T) {
 	}
 }
 
-func TestSansIOStartsNoGoroutine(t *testing.T) {
+func TestNoHiddenGoroutines(t *testing.T) {
 	for _, s := range sources(t) {
-		if !slices.Contains(sansIO, s.dir) {
+		if !slices.Contains(goless, s.dir) {
 			continue
 		}
-		ast.Inspect(s.file, func(n ast.Node) bool {
-			if g, ok := n.(*ast.GoStmt); ok {
-				t.Errorf("%s: a goroutine", s.set.Position(g.Pos()))
+		s.each(func(n ast.Node) {
+			if _, ok := n.(*ast.GoStmt); ok {
+				t.Errorf("%s: a goroutine", s.set.Position(n.Pos()))
 			}
-			return true
 		})
+	}
+}
+
+// The protocols are pure, and so is what they have in common with handlers.
+func TestProtocolsArePure(t *testing.T) {
+	files := map[string]int{}
+	for _, s := range sources(t) {
+		allowed, ok := pure[s.dir]
+		if !ok {
+			continue
+		}
+		files[s.dir]++
+		for _, spec := range s.file.Imports {
+			name := strings.Trim(spec.Path.Value, `"`)
+			if standard(name) && !slices.Contains(allowed, name) {
+				t.Errorf("%s imports %s", s.path, name)
+			}
+		}
+		s.each(func(n ast.Node) {
+			switch n.(type) {
+			case *ast.GoStmt, *ast.ChanType, *ast.SelectStmt:
+				t.Errorf("%s: a goroutine or a channel", s.set.Position(n.Pos()))
+			}
+		})
+	}
+	for dir := range pure {
+		if files[dir] < 2 {
+			t.Errorf("%d files in %s: the test looks in the wrong place", files[dir], dir)
+		}
+	}
+}
+
+func TestFilesAreShort(t *testing.T) {
+	const most = 500 // lines
+	for _, s := range sources(t) {
+		if n := s.set.File(s.file.Pos()).LineCount(); n > most {
+			t.Errorf("%s has %d lines", s.path, n)
+		}
 	}
 }
 
@@ -277,12 +333,11 @@ func TestEnginesKnowNoProtocol(t *testing.T) {
 		if !strings.HasPrefix(s.path, "ring/") {
 			continue
 		}
-		ast.Inspect(s.file, func(n ast.Node) bool {
+		s.each(func(n ast.Node) {
 			id, ok := n.(*ast.Ident)
 			if ok && word.MatchString(id.Name) && id.Name != "KeepAlive" {
 				t.Errorf("%s: %s", s.set.Position(id.Pos()), id.Name)
 			}
-			return true
 		})
 	}
 }
