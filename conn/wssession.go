@@ -3,6 +3,7 @@ package conn
 import (
 	"fmt"
 	"runtime/debug"
+	"slices"
 	"sync"
 	"sync/atomic"
 
@@ -149,14 +150,14 @@ func (l *loop) holdSession(s *wsSession) {
 // flushSessions looks at those whose callbacks have lost the loop: what they
 // wrote must not wait for their end. On loop.
 func (l *loop) flushSessions() {
-	for i, s := range l.wsHeld {
-		l.wsHeld[i] = nil
+	due := len(l.wsHeld) // what is held from now on is for the next turn
+	for _, s := range l.wsHeld[:due] {
 		s.listed = false
 		if s.running || s.pressed {
 			s.flush()
 		}
 	}
-	l.wsHeld = l.wsHeld[:0]
+	l.wsHeld = slices.Delete(l.wsHeld, 0, due)
 }
 
 // Run calls the handler.
