@@ -103,8 +103,8 @@ type Server struct {
 	BaseContext func(net.Listener) context.Context
 
 	// ConnContext changes the context of a connection that was accepted. It is
-	// called on the loop and must not block. The net.Conn is a *nethttp.NetConn, which is not for
-	// reading and writing.
+	// called on the loop and must not block. The net.Conn is a *nethttp.NetConn,
+	// which is not for reading and writing.
 	ConnContext func(ctx context.Context, c net.Conn) context.Context
 
 	// ConnState is told when a connection changes state, with that net.Conn, as in

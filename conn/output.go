@@ -10,18 +10,22 @@ import (
 // large exchange needed must not stay for ever.
 const maxPooled = 128 << 10
 
-// getBuffer and putBuffer are the only users of bytebufferpool, which holds
-// heap memory that the kernel never sees.
-func getBuffer() *bytebufferpool.ByteBuffer { return bytebufferpool.Get() }
+// Heap memory that the kernel never sees. A pool learns how long its buffers get:
+// what a connection sends at a time is much longer than a message, hence two.
+var messages, outputs bytebufferpool.Pool
 
-func putBuffer(b *bytebufferpool.ByteBuffer) {
+func getBuffer() *bytebufferpool.ByteBuffer { return messages.Get() }
+
+func putBuffer(b *bytebufferpool.ByteBuffer) { putInto(&messages, b) }
+
+func putInto(pool *bytebufferpool.Pool, b *bytebufferpool.ByteBuffer) {
 	if cap(b.B) > maxPooled {
 		return
 	}
 	if invariants {
 		poisonBytes(b.B)
 	}
-	bytebufferpool.Put(b)
+	pool.Put(b)
 }
 
 // poisonBytes makes memory that is given back unlike anything in use.
@@ -44,7 +48,7 @@ func (c *conn) unsent() int {
 // stage gives the buffer to append output to.
 func (c *conn) stage() *bytebufferpool.ByteBuffer {
 	if c.out == nil {
-		c.out = getBuffer()
+		c.out = outputs.Get()
 		c.outPos = 0
 	}
 	return c.out
@@ -89,11 +93,17 @@ func (c *conn) sendNow() bool {
 	return c.out == nil && c.sending == 0
 }
 
-// advanceOut takes note that n staged bytes are the engine's.
+// advanceOut takes note that n staged bytes are the engine's. What is gone does not
+// stay in front of what is to come: to a client that takes its time there may
+// always be something staged, and the buffer would become as long as the response.
 func (c *conn) advanceOut(n int) {
 	c.outPos += int32(n)
-	if int(c.outPos) == len(c.out.B) {
+	switch gone := int(c.outPos); {
+	case gone == len(c.out.B):
 		c.dropOut()
+	case gone >= len(c.out.B)/2:
+		c.out.B = append(c.out.B[:0], c.out.B[gone:]...)
+		c.outPos = 0
 	}
 }
 
@@ -123,7 +133,7 @@ func (c *conn) waiveRate(waive bool) {
 
 func (c *conn) dropOut() {
 	if c.out != nil {
-		putBuffer(c.out)
+		putInto(&outputs, c.out)
 		c.out, c.outPos = nil, 0
 	}
 }
