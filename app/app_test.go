@@ -26,6 +26,7 @@ type fakeStream struct {
 func (s *fakeStream) ReadBody(p []byte) (int, error) { return s.body.Read(p) }
 func (s *fakeStream) RequestTrailers() *Fields       { return nil }
 func (s *fakeStream) Context() context.Context       { return context.Background() }
+func (s *fakeStream) ContextErr() error              { return nil }
 func (s *fakeStream) SetReadLimit(n int64) error     { s.limit = n; return nil }
 func (s *fakeStream) Conn() *ConnInfo {
 	return &ConnInfo{Remote: &net.TCPAddr{Port: 1}, Local: &net.TCPAddr{Port: 2}}
@@ -206,7 +207,7 @@ func TestClone(t *testing.T) {
 	if _, err := c.Read(mem); err != ErrEnded {
 		t.Errorf("Read: %v", err)
 	}
-	if c.Context().Err() == nil || c.Trailer() != nil || c.RemoteAddr() != nil || c.LocalAddr() != nil {
+	if c.Context().Err() == nil || c.ContextErr() == nil || c.Trailer() != nil || c.RemoteAddr() != nil || c.LocalAddr() != nil {
 		t.Error("the clone has an exchange")
 	}
 	if c.SetMaxBodyBytes(1) != ErrEnded {

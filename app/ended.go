@@ -11,6 +11,7 @@ type endedStream struct{}
 func (endedStream) ReadBody([]byte) (int, error)          { return 0, ErrEnded }
 func (endedStream) RequestTrailers() *Fields              { return nil }
 func (endedStream) Context() context.Context              { return endedContext }
+func (endedStream) ContextErr() error                     { return context.Canceled }
 func (endedStream) WriteBody(*Response, bool) error       { return ErrEnded }
 func (endedStream) WriteInformational(int, *Fields) error { return ErrEnded }
 func (endedStream) SetReadLimit(int64) error              { return ErrEnded }

@@ -72,6 +72,9 @@ func (r *Request) Get(name string) []byte { return r.Header.Get(name) }
 // first call may allocate.
 func (r *Request) Context() context.Context { return r.stream.Context() }
 
+// ContextErr is Context().Err() for less: no context is made.
+func (r *Request) ContextErr() error { return r.stream.ContextErr() }
+
 // Read reads the body, as io.Reader: it blocks until there is at least one
 // byte, io.EOF at the end. The first Read of a request that expects it sends
 // 100 Continue. Errors are *BodyError.

@@ -20,6 +20,9 @@ type Stream interface {
 	// Context is cancelled when the peer goes or the exchange ends.
 	Context() context.Context
 
+	// ContextErr is Context().Err(), without making a context.
+	ContextErr() error
+
 	// WriteBody takes what the response has staged (Response.Staged) when it
 	// is long, or, with flush, when the handler wants it sent. It sends the
 	// head first if that has not gone. It blocks while the peer is slow. Nil:

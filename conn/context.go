@@ -30,6 +30,21 @@ func (s *exchange) Context() context.Context {
 	return s.ctx
 }
 
+// ContextErr is app.Stream's.
+func (s *exchange) ContextErr() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	switch {
+	case s.ctx != nil:
+		return s.ctx.Err()
+	case !s.live.Load() || s.cancelled != nil:
+		return context.Canceled
+	case s.info != nil && s.info.Context != nil:
+		return s.info.Context.Err()
+	}
+	return nil
+}
+
 var endedContext = func() context.Context {
 	ctx, cancel := context.WithCancelCause(context.Background())
 	cancel(app.ErrEnded)

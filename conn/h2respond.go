@@ -136,9 +136,8 @@ func (s *h2stream) takeHeads() {
 		if !errors.Is(err, h2.ErrGone) {
 			s.must(err) // it was judged
 		}
-		*h = h2head{}
 	}
-	s.heads = s.heads[:0]
+	s.dropHeads()
 }
 
 // takeSink moves the body that handler code has left to data.

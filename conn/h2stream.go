@@ -268,9 +268,9 @@ func (s *h2stream) recycle() {
 		s.req.Header.Spoil() // and with it whatever lies there
 	}
 	if s.exchange.recycle() {
-		clear(s.heads)
 		s.after.Reset()
-		s.h2shared = h2shared{after: s.after, heads: s.heads[:0]}
+		s.dropHeads()
+		s.h2shared = h2shared{after: s.after, heads: s.heads}
 	}
 }
 

@@ -28,11 +28,31 @@ func (s *h2stream) commit(resp *app.Response) error {
 		s.badHead = err
 		return err
 	}
-	s.heads = append(s.heads, h2head{m.Status, resp.Header.Clone(), m.Trailers})
+	s.addHead(m.Status, &resp.Header, m.Trailers)
 	s.final, s.body, s.declared = true, body, declared
 	resp.Commit()
 	s.l.n.streamed[min(m.Status/100, 5)].Add(1)
 	return nil
+}
+
+// addHead leaves a head for the loop. s.mu is held.
+func (s *h2stream) addHead(status int, fields *app.Fields, trailers bool) {
+	if n := len(s.heads); n < cap(s.heads) {
+		s.heads = s.heads[:n+1]
+	} else {
+		s.heads = append(s.heads, h2head{})
+	}
+	h := &s.heads[len(s.heads)-1]
+	h.status, h.trailers = status, trailers
+	h.fields.CopyFrom(fields)
+}
+
+// dropHeads forgets them, and keeps the memory of one. s.mu is held.
+func (s *h2stream) dropHeads() {
+	if len(s.heads) > 1 {
+		clear(s.heads[1:])
+	}
+	s.heads = s.heads[:0]
 }
 
 // meta fills in what the head of the response depends on. Where the handler has the
@@ -69,11 +89,10 @@ const maxInterim = 16
 
 // appendInterim takes an interim response. s.mu is held.
 func (s *h2stream) appendInterim(status int, fields *app.Fields) error {
-	h := h2head{status: status}
-	if fields != nil {
-		h.fields = fields.Clone()
+	if fields == nil {
+		fields = &app.Fields{}
 	}
-	m := h2.ResponseMeta{Status: 200, Fields: &h.fields}
+	m := h2.ResponseMeta{Status: 200, Fields: fields}
 	if _, _, err := m.Judge(); err != nil {
 		return err
 	}
@@ -86,7 +105,7 @@ func (s *h2stream) appendInterim(status int, fields *app.Fields) error {
 	if status == 100 {
 		s.awaits100 = false
 	}
-	s.heads = append(s.heads, h)
+	s.addHead(status, fields, false)
 	s.l.n.interim.Add(1)
 	return nil
 }

@@ -4,6 +4,8 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/valyala/bytebufferpool"
+
 	"github.com/uringserve/uringserve/app"
 	"github.com/uringserve/uringserve/h2"
 	"github.com/uringserve/uringserve/ring"
@@ -32,12 +34,13 @@ type loop struct {
 	engine int // which of the Server's
 	tls    secureShare
 
-	scratch  []byte       // a response being put together; at most maxScratch is kept
-	held     []*conn      // whose output waits for the end of a batch
-	heldFrom ring.Instant // when the first of them came there
-	heldAt   uint64       // m.handled when sendHeld last looked
-	hurried  int          // further turns wanted
-	wsHeld   []*wsSession // whose callbacks may have lost the loop
+	scratch  []byte                       // a response being put together; at most maxScratch is kept
+	held     []*conn                      // whose output waits for the end of a batch
+	heldFrom ring.Instant                 // when the first of them came there
+	heldAt   uint64                       // m.handled when sendHeld last looked
+	spare    []*bytebufferpool.ByteBuffer // for outputs, see getOutput
+	hurried  int                          // further turns wanted
+	wsHeld   []*wsSession                 // whose callbacks may have lost the loop
 	dateText [dateLen]byte
 	dateSec  int64
 	logAt    ring.Instant // begin of the interval in which logged counts
@@ -177,7 +180,7 @@ func (l *loop) shrink() {
 	clear(l.free)
 	l.free = l.free[:0]
 	l.freeH2 = nil
-	l.conns, l.watched, l.held = nil, nil, nil
+	l.conns, l.watched, l.held, l.spare = nil, nil, nil, nil
 	if len(l.timed) == 0 { // handlers may outlive their connections
 		l.timed = nil
 	}

@@ -10,22 +10,50 @@ import (
 // large exchange needed must not stay for ever.
 const maxPooled = 128 << 10
 
-// Heap memory that the kernel never sees. A pool learns how long its buffers get:
-// what a connection sends at a time is much longer than a message, hence two.
-var messages, outputs bytebufferpool.Pool
+// getBuffer and putBuffer are the only users of bytebufferpool, which holds
+// heap memory that the kernel never sees.
+func getBuffer() *bytebufferpool.ByteBuffer { return bytebufferpool.Get() }
 
-func getBuffer() *bytebufferpool.ByteBuffer { return messages.Get() }
-
-func putBuffer(b *bytebufferpool.ByteBuffer) { putInto(&messages, b) }
-
-func putInto(pool *bytebufferpool.Pool, b *bytebufferpool.ByteBuffer) {
+func putBuffer(b *bytebufferpool.ByteBuffer) {
 	if cap(b.B) > maxPooled {
 		return
 	}
 	if invariants {
 		poisonBytes(b.B)
 	}
-	pool.Put(b)
+	bytebufferpool.Put(b)
+}
+
+// The pool learns how long most buffers are, and drops those that are much longer.
+// What a connection sends at a time is: a loop keeps a few of those itself.
+const (
+	maxSpare     = 16
+	leastSpare   = 2 << 10  // bytes
+	longestSpare = 64 << 10 // bytes
+)
+
+// getOutput gives a buffer for what a connection sends. On loop, as putOutput.
+func (l *loop) getOutput() *bytebufferpool.ByteBuffer {
+	last := len(l.spare) - 1
+	if last < 0 {
+		return getBuffer()
+	}
+	b := l.spare[last]
+	l.spare[last] = nil
+	l.spare = l.spare[:last]
+	return b
+}
+
+func (l *loop) putOutput(b *bytebufferpool.ByteBuffer) {
+	if n := cap(b.B); n < leastSpare || n > longestSpare || len(l.spare) >= maxSpare {
+		putBuffer(b)
+		return
+	}
+	if invariants {
+		poisonBytes(b.B)
+	}
+	b.Reset()
+	l.spare = append(l.spare, b)
 }
 
 // poisonBytes makes memory that is given back unlike anything in use.
@@ -48,7 +76,7 @@ func (c *conn) unsent() int {
 // stage gives the buffer to append output to.
 func (c *conn) stage() *bytebufferpool.ByteBuffer {
 	if c.out == nil {
-		c.out = outputs.Get()
+		c.out = c.l.getOutput()
 		c.outPos = 0
 	}
 	return c.out
@@ -133,7 +161,7 @@ func (c *conn) waiveRate(waive bool) {
 
 func (c *conn) dropOut() {
 	if c.out != nil {
-		putInto(&outputs, c.out)
+		c.l.putOutput(c.out)
 		c.out, c.outPos = nil, 0
 	}
 }

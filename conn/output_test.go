@@ -9,7 +9,7 @@ import (
 // order, and what is gone takes no more room than what is to come.
 func TestOutputThatNeverEnds(t *testing.T) {
 	const backlog, piece = 100_000, 64 << 10
-	c := &conn{}
+	c := &conn{l: &loop{}}
 	var staged, sent byte
 	for range 200 {
 		for c.unsent() < backlog {

@@ -45,7 +45,11 @@ func TestHalfClose(t *testing.T) {
 func TestHalfCloseCancelsLast(t *testing.T) {
 	var cancelled []bool
 	f, c := serve(t, func(r *app.Request, w *app.Response) {
+		before := r.ContextErr() // there is no context yet
 		cancelled = append(cancelled, r.Context().Err() != nil)
+		if err := r.Context().Err(); before != err || r.ContextErr() != err {
+			t.Errorf("ContextErr: %v, %v, the context's: %v", before, r.ContextErr(), err)
+		}
 	})
 	c.recv(get + get + get)
 	c.h.RecvEnd()
@@ -67,8 +71,8 @@ func TestReset(t *testing.T) {
 		if !errors.As(err, &be) || be.Fault != app.BodyGone {
 			t.Errorf("Read: %v", err)
 		}
-		if context.Cause(ctx) != app.ErrGone {
-			t.Errorf("context: %v", context.Cause(ctx))
+		if context.Cause(ctx) != app.ErrGone || r.ContextErr() != context.Canceled {
+			t.Errorf("context: %v, %v", context.Cause(ctx), r.ContextErr())
 		}
 		w.WriteString("x")
 		if err := w.Flush(); !errors.Is(err, app.ErrGone) {

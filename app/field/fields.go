@@ -134,16 +134,28 @@ func (f *Fields) Reset() {
 }
 
 // Clone copies the fields and their bytes.
-func (f *Fields) Clone() Fields {
-	size := 0
-	for i := range f.lines {
-		size += len(f.lines[i].Name) + len(f.lines[i].Value)
-	}
-	c := Fields{lines: make([]Line, 0, len(f.lines)), arena: make([]byte, 0, size)}
-	for i := range f.lines {
-		c.lines = append(c.lines, Line{c.copyBytes(f.lines[i].Name), c.copyBytes(f.lines[i].Value)})
-	}
+func (f *Fields) Clone() (c Fields) {
+	c.CopyFrom(f)
 	return c
+}
+
+// CopyFrom makes f a copy of g and of its bytes, in the memory that f has, if it
+// is enough.
+func (f *Fields) CopyFrom(g *Fields) {
+	f.Reset()
+	size := 0
+	for i := range g.lines {
+		size += len(g.lines[i].Name) + len(g.lines[i].Value)
+	}
+	if cap(f.lines) < len(g.lines) {
+		f.lines = make([]Line, 0, len(g.lines))
+	}
+	if cap(f.arena) < size {
+		f.arena = make([]byte, 0, size)
+	}
+	for i := range g.lines {
+		f.lines = append(f.lines, Line{f.copyBytes(g.lines[i].Name), f.copyBytes(g.lines[i].Value)})
+	}
 }
 
 // copy puts s into the arena. Where the arena grows, earlier copies stay

@@ -28,6 +28,7 @@ func newStream(conns *nethttp.Connections) *stream {
 func (s *stream) ReadBody([]byte) (int, error)              { return 0, io.EOF }
 func (s *stream) RequestTrailers() *app.Fields              { return nil }
 func (s *stream) Context() context.Context                  { return s.ctx }
+func (s *stream) ContextErr() error                         { return s.ctx.Err() }
 func (s *stream) SetReadLimit(int64) error                  { return nil }
 func (s *stream) Conn() *app.ConnInfo                       { return &s.info }
 func (s *stream) SetReadDeadline(time.Time) error           { return nil }

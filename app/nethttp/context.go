@@ -48,7 +48,20 @@ func (j joined) Value(key any) any {
 
 func (c *requestContext) Deadline() (time.Time, bool) { return c.x.conn.Deadline() }
 func (c *requestContext) Done() <-chan struct{}       { return c.real().Done() }
-func (c *requestContext) Err() error                  { return c.real().Err() }
+
+// Err asks for no more than it needs: libraries ask for it with every error.
+func (c *requestContext) Err() error {
+	x := c.x
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	switch {
+	case x.waited != nil:
+		return x.waited.Err()
+	case x.ended:
+		return context.Canceled
+	}
+	return x.in.ContextErr()
+}
 
 // Value finds the values of the connection. Package context looks for its own
 // parts by a key that is an *int; those are the real context's.

@@ -23,6 +23,7 @@ type fakeStream struct {
 func (s *fakeStream) ReadBody([]byte) (int, error)              { return 0, io.EOF }
 func (s *fakeStream) RequestTrailers() *app.Fields              { return nil }
 func (s *fakeStream) Context() context.Context                  { return context.Background() }
+func (s *fakeStream) ContextErr() error                         { return nil }
 func (s *fakeStream) SetReadLimit(int64) error                  { return nil }
 func (s *fakeStream) Conn() *app.ConnInfo                       { return &app.ConnInfo{} }
 func (s *fakeStream) SetReadDeadline(time.Time) error           { return nil }
