@@ -91,8 +91,10 @@ type Server struct {
 	// set, else what Limits has; negative: no limit.
 	IdleTimeout time.Duration
 
-	// MaxHeaderBytes, if positive, bounds a request line, and a request's fields,
-	// in bytes, instead of what Limits has.
+	// MaxHeaderBytes, if positive, bounds a request line (414), and a request's
+	// fields (431), in bytes, instead of what Limits has: each by itself, where
+	// net/http bounds both together, so that whoever raises it gets long targets,
+	// too. The number of fields remains that of Limits.
 	MaxHeaderBytes int
 
 	// BaseContext gives the context of a listener, the parent of its requests'
@@ -108,8 +110,9 @@ type Server struct {
 	ConnContext func(ctx context.Context, c net.Conn) context.Context
 
 	// ConnState is told when a connection changes state, with that net.Conn, as in
-	// net/http: Active and Idle are about handlers. It is called on the loop, or by
-	// a handler's goroutine, and must not block.
+	// net/http, but that it is Active while handlers run: not with a request that
+	// is refused. It is called on the loop, or by a handler's goroutine, and must
+	// not block.
 	ConnState func(net.Conn, http.ConnState)
 
 	// ErrorLog is for what net/http would log; nil: Log for panics, else the

@@ -86,6 +86,7 @@ type client struct {
 	mode  mode
 	addr  net.Addr
 	notes *notes // the handler's
+	board *switchboard
 	saw   []string
 
 	// HTTP/1.1:
@@ -99,7 +100,7 @@ type client struct {
 
 func newClient(t *testing.T, s *target, m mode, n *notes) *client {
 	t.Helper()
-	c := &client{t: t, mode: m, addr: s.addrs[0], notes: n}
+	c := &client{t: t, mode: m, addr: s.addrs[0], notes: n, board: s.h}
 	if m.secure() {
 		c.addr = s.addrs[1]
 	}

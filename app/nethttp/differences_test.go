@@ -85,6 +85,16 @@ var differences = map[string]difference{
 		"takes it off",
 		"RFC 9113 §8.2.1: a field value MUST NOT start or end with white space",
 	},
+	"states": {
+		"has a connection Active, too, while a request comes that it refuses, and for a moment when HTTP/2 begins",
+		"has it Active while handlers run",
+		"ConnState tells what the service does; Stats counts what is refused",
+	},
+	"head-limits": {
+		"bounds the request line and the fields together, by MaxHeaderBytes (1 MiB) and 4 KiB more, with 431",
+		"bounds the line (8 KiB) with 414, the fields (32 KiB) and their number (100) with 431; MaxHeaderBytes stands for the first and the second, each by itself",
+		"Kestrel's limits; RFC 9110 §15.5.15: 414 is for a target that is too long",
+	},
 	"hijack-written": {
 		"drops up to 2 KiB that a handler has written and not flushed when it hijacks, though not the head",
 		"sends all that was written, in order, before what the handler sends on the connection",

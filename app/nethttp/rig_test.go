@@ -86,13 +86,24 @@ type settings struct {
 	ReadTimeout, WriteTimeout    time.Duration
 	DisableGeneralOptionsHandler bool
 	KeepAlivesOff                bool
+	MaxHeaderBytes               int
+	States                       bool // ConnState is told to the switchboard
+}
+
+// connState is http.Server.ConnState as o wants it.
+func (o settings) connState(h *switchboard) func(net.Conn, http.ConnState) {
+	if !o.States {
+		return nil
+	}
+	return func(_ net.Conn, state http.ConnState) { h.told <- state }
 }
 
 func newReference(t *testing.T, o settings) *target {
 	t.Helper()
-	h := &switchboard{}
+	h := newSwitchboard()
 	s := &http.Server{Handler: h, TLSConfig: serverTLS(), Protocols: allProtocols(), ErrorLog: log.New(h, "", 0),
-		ReadTimeout: o.ReadTimeout, WriteTimeout: o.WriteTimeout, DisableGeneralOptionsHandler: o.DisableGeneralOptionsHandler}
+		ReadTimeout: o.ReadTimeout, WriteTimeout: o.WriteTimeout, DisableGeneralOptionsHandler: o.DisableGeneralOptionsHandler,
+		MaxHeaderBytes: o.MaxHeaderBytes, ConnState: o.connState(h)}
 	s.SetKeepAlivesEnabled(!o.KeepAlivesOff)
 	plain, secure := listen(t), listen(t)
 	go s.Serve(plain)
@@ -102,9 +113,10 @@ func newReference(t *testing.T, o settings) *target {
 
 func newOurs(t *testing.T, engine string, o settings) *target {
 	t.Helper()
-	h := &switchboard{}
+	h := newSwitchboard()
 	s := &uringserve.Server{Handler: h, TLSConfig: serverTLS(), Engine: engine, Loops: 1, ErrorLog: log.New(h, "", 0),
-		ReadTimeout: o.ReadTimeout, WriteTimeout: o.WriteTimeout, DisableGeneralOptionsHandler: o.DisableGeneralOptionsHandler}
+		ReadTimeout: o.ReadTimeout, WriteTimeout: o.WriteTimeout, DisableGeneralOptionsHandler: o.DisableGeneralOptionsHandler,
+		MaxHeaderBytes: o.MaxHeaderBytes, ConnState: o.connState(h)}
 	s.SetKeepAlivesEnabled(!o.KeepAlivesOff)
 	var addrs [2]net.Addr
 	for i, bind := range []func(string) ([]net.Addr, error){s.Listen, s.ListenTLS} {
@@ -175,6 +187,26 @@ type switchboard struct {
 	mu      sync.Mutex
 	handler handler // guarded by mu
 	notes   *notes  // guarded by mu
+
+	told chan http.ConnState
+}
+
+func newSwitchboard() *switchboard { return &switchboard{told: make(chan http.ConnState, 64)} }
+
+// states are those of the one connection that there is, up to its last.
+func (s *switchboard) states() string {
+	var all []string
+	for {
+		select {
+		case state := <-s.told:
+			all = append(all, state.String())
+			if state == http.StateClosed || state == http.StateHijacked {
+				return strings.Join(all, " ")
+			}
+		case <-time.After(patience):
+			return strings.Join(all, " ") + " and no end"
+		}
+	}
 }
 
 func (s *switchboard) set(h handler, n *notes) {
