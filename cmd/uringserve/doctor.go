@@ -16,8 +16,6 @@ func doctor(args []string, stdout, stderr io.Writer) int {
 		switch a {
 		case "--json", "-json":
 			asJSON = true
-		case "--help", "-h", "-help":
-			return help(nil, stdout, stderr)
 		default:
 			return usageError(stderr, fmt.Errorf("doctor takes --json, not %.40q", a))
 		}

@@ -140,8 +140,12 @@ func addFile(list *[]string, path string) error {
 // flagError is err with our spelling of flags.
 func flagError(err error) error {
 	s := err.Error()
-	s = strings.Replace(s, "flag provided but not defined: -", "there is no flag --", 1)
+	if name, ok := strings.CutPrefix(s, "flag provided but not defined: -"); ok {
+		return fmt.Errorf("there is no flag --%.40s; uringserve --help lists those that there are", name)
+	}
 	s = strings.Replace(s, " for flag -", " for --", 1)
+	s = strings.Replace(s, "invalid boolean value", "invalid value", 1)
+	s = strings.Replace(s, " for -test-endpoints: parse error", " for --test-endpoints: must be true or false", 1)
 	s = strings.Replace(s, "flag needs an argument: -", "a value is missing after --", 1)
 	return errors.New(s)
 }
@@ -155,13 +159,20 @@ func (c *config) addListen(s string) error {
 	return nil
 }
 
+// maxSocketPath is the longest path of a Unix socket, in bytes: that of Linux
+// (sun_path, less its zero byte).
+const maxSocketPath = 107
+
 var errListen = errors.New("must be http://host:port, https://host:port or unix:/path")
 
 // parseListen takes a --listen URL apart.
 func parseListen(s string) (endpoint, error) {
 	if path, ok := strings.CutPrefix(s, "unix:"); ok {
-		if path == "" {
+		switch {
+		case path == "":
 			return endpoint{}, errListen
+		case len(path) > maxSocketPath:
+			return endpoint{}, fmt.Errorf("the path of a socket has at most %d bytes, not %d", maxSocketPath, len(path))
 		}
 		return endpoint{s, s, false}, nil
 	}

@@ -3,8 +3,10 @@ package main
 import (
 	"bytes"
 	"encoding/json"
+	"os"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -58,7 +60,8 @@ func TestSecureFlags(t *testing.T) {
 // Whatever is wrong with a command line is said in one line, with exit code 2.
 func TestUsageErrors(t *testing.T) {
 	for line, says := range map[string]string{
-		"--no-such-flag":             "--no-such-flag",
+		"--no-such-flag":             "no flag --no-such-flag; uringserve --help",
+		"--test-endpoints=maybe":     "--test-endpoints: must be true or false",
 		"frobnicate":                 "no command",
 		"serve extra":                "unexpected argument",
 		"--engine bogus":             "auto, uring, epoll or net",
@@ -117,15 +120,45 @@ func TestMaxLoopsIsAllowed(t *testing.T) {
 }
 
 func TestHelpAndVersion(t *testing.T) {
-	for _, line := range []string{"help", "--help", "serve --help", "doctor --help"} {
+	for _, line := range []string{"help", "--help", "-h", "serve --help", "doctor --help", "dev-cert --help", "version -h", "check --help"} {
 		var out, errs bytes.Buffer
 		if code := run(strings.Fields(line), &out, &errs); code != exitOK || !strings.Contains(out.String(), "--listen") {
 			t.Errorf("%s: exit %d, %q", line, code, errs.String())
 		}
 	}
-	var out bytes.Buffer
-	if code := run([]string{"version"}, &out, &out); code != exitOK || !strings.HasPrefix(out.String(), "uringserve ") {
-		t.Errorf("version: %d %q", code, out.String())
+	for _, line := range []string{"version", "--version"} {
+		var out bytes.Buffer
+		if code := run([]string{line}, &out, &out); code != exitOK || !strings.HasPrefix(out.String(), "uringserve ") {
+			t.Errorf("%s: %d %q", line, code, out.String())
+		}
+	}
+}
+
+func TestSocketPathLimit(t *testing.T) {
+	for n := 106; n <= 108; n++ {
+		_, err := parseListen("unix:" + strings.Repeat("p", n))
+		if (err != nil) != (n > 107) {
+			t.Errorf("a path of %d bytes: %v", n, err)
+		}
+	}
+}
+
+func TestSecondSignal(t *testing.T) {
+	for _, c := range []struct {
+		s, first os.Signal
+		after    time.Duration
+		second   bool
+	}{
+		{syscall.SIGTERM, syscall.SIGTERM, 0, false},
+		{syscall.SIGTERM, syscall.SIGTERM, sameSignal - 1, false},
+		{syscall.SIGTERM, syscall.SIGTERM, sameSignal, true},
+		{syscall.SIGTERM, syscall.SIGTERM, sameSignal + 1, true},
+		{os.Interrupt, syscall.SIGTERM, 0, true},
+		{syscall.SIGTERM, os.Interrupt, 0, true},
+	} {
+		if isSecond(c.s, c.first, c.after) != c.second {
+			t.Errorf("%v %v after %v", c.s, c.after, c.first)
+		}
 	}
 }
 

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 )
 
 // Exit codes.
@@ -29,15 +30,23 @@ var commands = map[string]func(args []string, stdout, stderr io.Writer) int{
 
 // run runs the command line and returns the exit code.
 func run(args []string, stdout, stderr io.Writer) int {
-	if len(args) == 0 || args[0] != "" && args[0][0] == '-' {
+	switch {
+	case len(args) == 1 && (args[0] == "--version" || args[0] == "-version"):
+		return printVersion(nil, stdout, stderr)
+	case len(args) == 0 || args[0] != "" && args[0][0] == '-':
 		return serve(args, stdout, stderr)
 	}
 	command, ok := commands[args[0]]
-	if !ok {
+	switch {
+	case !ok:
 		return usageError(stderr, fmt.Errorf("there is no command %.40q; there are serve, doctor, dev-cert, version", args[0]))
+	case args[0] != "serve" && slices.ContainsFunc(args[1:], isHelp): // serve has flags with values
+		return help(nil, stdout, stderr)
 	}
 	return command(args[1:], stdout, stderr)
 }
+
+func isHelp(arg string) bool { return arg == "--help" || arg == "-help" || arg == "-h" }
 
 // usageError reports a command line that makes no sense.
 func usageError(stderr io.Writer, err error) int {

@@ -12,6 +12,7 @@ import (
 	"os/signal"
 	"runtime"
 	"syscall"
+	"time"
 
 	"github.com/uringserve/uringserve"
 	"github.com/uringserve/uringserve/conn"
@@ -127,30 +128,46 @@ func raiseProcs(info uringserve.Info) {
 	}
 }
 
+// sameSignal is how long a signal that comes again is taken for the same one:
+// timeout(1) sends its signal to the program and to the group that it is in, and
+// a terminal to the program and to a parent that may pass it on.
+const sameSignal = 200 * time.Millisecond
+
+// isSecond reports whether s, so long after the first signal, is another one.
+func isSecond(s, first os.Signal, after time.Duration) bool {
+	return s != first || after >= sameSignal
+}
+
 // untilSignal waits for the end: a signal begins the shutdown, a second one
 // cuts it short.
 func untilSignal(server *uringserve.Server, c *config, signals <-chan os.Signal, stderr io.Writer) int {
 	failed := make(chan error, 1)
 	go func() { failed <- server.Wait() }()
+	var first os.Signal
 	select {
 	case err := <-failed:
 		return abandon(server, stderr, err)
-	case s := <-signals:
-		fmt.Fprintf(stderr, "uringserve: shutting down signal=%q delay=%v timeout=%v\n", s, c.shutdownDelay, c.shutdownTimeout)
+	case first = <-signals:
+		fmt.Fprintf(stderr, "uringserve: shutting down signal=%q delay=%v timeout=%v\n", first, c.shutdownDelay, c.shutdownTimeout)
 	}
+	begin := time.Now()
 	ctx, cancel := context.WithTimeout(context.Background(), c.shutdownDelay+c.shutdownTimeout)
 	defer cancel()
 	done := make(chan error, 1)
 	go func() { done <- server.Shutdown(ctx) }()
-	select {
-	case err := <-done:
-		if err != nil {
-			return exitFailure // it has been logged
+	for {
+		select {
+		case err := <-done:
+			if err != nil {
+				return exitFailure // it has been logged
+			}
+			fmt.Fprintln(stderr, "uringserve: all clients were served")
+			return exitOK
+		case s := <-signals:
+			if isSecond(s, first, time.Since(begin)) {
+				fmt.Fprintf(stderr, "uringserve: ending at once signal=%q\n", s)
+				return exitFailure
+			}
 		}
-		fmt.Fprintln(stderr, "uringserve: all clients were served")
-		return exitOK
-	case s := <-signals:
-		fmt.Fprintf(stderr, "uringserve: ending at once signal=%q\n", s)
-		return exitFailure
 	}
 }

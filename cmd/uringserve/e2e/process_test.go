@@ -159,6 +159,24 @@ func TestE2EShutdownTimesOut(t *testing.T) {
 	}
 }
 
+// timeout(1) sends its signal twice, to the program and to its group: that is one
+// end, and what runs gets its answer.
+func TestE2EShutdownByTimeout(t *testing.T) {
+	onEngines(t, func(t *testing.T, s *server) {
+		busy := dial(t, s)
+		fmt.Fprintf(busy, "GET /delay?ms=1000 HTTP/1.1\r\nHost: h\r\n\r\n")
+		s.fresh()
+		s.signal(syscall.SIGTERM)
+		s.signal(syscall.SIGTERM)
+		if resp, err := http.ReadResponse(bufio.NewReader(busy), nil); err != nil || resp.StatusCode != 200 {
+			t.Errorf("the running request got %v %v", resp, err)
+		}
+		if code := s.wait(); code != 0 {
+			t.Errorf("exit %d:\n%s", code, s.logged())
+		}
+	})
+}
+
 func dial(t *testing.T, s *server) net.Conn {
 	t.Helper()
 	c, err := net.DialTimeout("tcp", s.address(), patience)
