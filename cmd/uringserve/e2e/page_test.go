@@ -8,6 +8,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 )
 
@@ -86,6 +87,25 @@ func TestE2EPageWithoutServer(t *testing.T) {
 	if page.eval("document.getElementById('close').disabled") != "true" {
 		t.Error("Close is still there to be clicked")
 	}
+}
+
+// A server that is told to end says so to its WebSockets (RFC 6455 §7.4.1), and
+// waits for none of them. With TLS a browser may have a second connection, on
+// which it has said nothing yet, and which takes the server longer to give up.
+func TestE2EPageAtShutdown(t *testing.T) {
+	onBothPorts(t, func(t *testing.T, b *browser, s *server, secure bool) {
+		page := b.visit(s.url)
+		page.write("#message", "one\n")
+		page.wantLine(3, "came after .*")
+		s.signal(syscall.SIGTERM)
+		page.wantLine(4, "closed: code 1001")
+		if secure {
+			return
+		}
+		if code := s.wait(); code != 0 {
+			t.Errorf("exit %d:\n%s", code, s.logged())
+		}
+	})
 }
 
 // The page fits every window, and every field has its name.
