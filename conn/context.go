@@ -55,12 +55,17 @@ var endedContext = func() context.Context {
 func (s *exchange) cancel(cause error) {
 	s.use()
 	s.mu.Lock()
+	s.cancelHeld(cause)
+	s.mu.Unlock()
+}
+
+// cancelHeld is cancel with s.mu held. That is safe: a context that is cancelled
+// calls nobody, it starts goroutines.
+func (s *exchange) cancelHeld(cause error) {
 	if s.cancelled == nil {
 		s.cancelled = cause
 	}
-	cancel := s.cancelCtx
-	s.mu.Unlock()
-	if cancel != nil {
-		cancel(cause)
+	if s.cancelCtx != nil {
+		s.cancelCtx(cause)
 	}
 }

@@ -326,9 +326,9 @@ func (s *exchange) fail(cause error) {
 	if !s.ended && s.bodyErr == nil {
 		s.bodyErr = &app.BodyError{Fault: app.BodyGone, Err: cause}
 	}
+	s.cancelHeld(cause) // before anybody wakes: who is told by Read finds the context cancelled
 	s.wakeAll()
 	s.unlock()
-	s.cancel(cause)
 }
 
 // wakeAll has unlock wake whoever waits. s.mu is held, as in those that follow.
