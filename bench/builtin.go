@@ -38,6 +38,8 @@ func peerMain(args []string) error {
 		return serveGWS(*addr)
 	case "coder":
 		return serveCoder(*addr)
+	case wsFloor:
+		return serveFloor(*addr)
 	case "ours-blocking":
 		return serveBlocking(*addr, *dir, *engine, *off)
 	case "grpc-transport":

@@ -20,6 +20,7 @@ func loadMain(args []string, stdin io.Reader, stdout io.Writer) error {
 	connections := fs.Int("connections", 64, "connections")
 	rate := fs.Float64("rate", 0, "requests per second; 0: as many as can be")
 	duration := fs.Duration("duration", 10*time.Second, "how long")
+	underWay := fs.Int("under-way", 1, "ws: messages under way on each connection")
 	resumed := fs.Bool("resumed", false, "handshake: resume sessions")
 	secure := fs.Bool("tls", false, "over TLS")
 	h2 := fs.Bool("h2", false, "vegeta: HTTP/2")
@@ -38,7 +39,7 @@ func loadMain(args []string, stdin io.Reader, stdout io.Writer) error {
 	case "hold":
 		return holdMain(*addr, *path, *connections, *secure, *answered, stdin, stdout)
 	case "ws":
-		return json.NewEncoder(stdout).Encode(websockets(*addr, *connections, *duration))
+		return json.NewEncoder(stdout).Encode(websockets(*addr, *connections, *underWay, *duration))
 	case "handshake":
 		return json.NewEncoder(stdout).Encode(handshakes(*addr, *path, *connections, *resumed, *duration))
 	}

@@ -18,44 +18,57 @@ import (
 )
 
 // The load of the profile: each connection sends a message, waits until it has
-// come back, and sends the next.
+// come back, and sends the next; or keeps several under way.
 const (
 	wsConns   = 512
 	wsPayload = 128 // bytes of a message
 	wsPath    = "/ws"
 )
 
-// wsReference is the server that others are compared with.
-const wsReference = "gws"
+const (
+	// wsReference is the server that others are compared with.
+	wsReference = "gws"
+	// wsFloor shows what is left if a server does nothing itself.
+	wsFloor = "floor"
+)
 
 // runWebSocket is the profile of WebSocket: CPU time per message echoed.
 func runWebSocket(ctx context.Context, r *runner) (*report, error) {
 	return r.compare(ctx, comparison{title: "WebSocket", chart: "message", columns: requestColumns(wsReference),
 		reference: wsReference, peers: append(r.ours(), r.wsOthers()...),
-		workloads: []workload{r.wsWorkload(wsConns), r.wsWorkload(64), r.wsWorkload(1)}})
+		workloads: []workload{r.wsWorkload(wsConns, 1), r.wsWorkload(64, 1), r.wsWorkload(1, 1), r.wsWorkload(64, 16)}})
 }
 
-// wsOthers are servers on net/http.
+// wsOthers are servers on net/http, and the floor.
 func (r *runner) wsOthers() []peer {
 	return []peer{
 		{name: wsReference, about: moduleVersion("github.com/lxzan/gws"), argv: r.wire.builtin(r.self, "gws"), wire: r.wire},
 		{name: "coder", about: moduleVersion("github.com/coder/websocket"), argv: r.wire.builtin(r.self, "coder"), wire: r.wire},
+		{name: wsFloor, about: "no WebSocket: epoll, a receive and a send for each message", argv: r.wire.builtin(r.self, wsFloor), wire: r.wire},
 	}
 }
 
-func (r *runner) wsWorkload(n int) workload {
-	return workload{name: fmt.Sprintf("echo %d B/%d", wsPayload, n), cost: r.cfg.warm + r.cfg.window + time.Second,
+// wsWorkload has n connections with that many messages under way on each.
+func (r *runner) wsWorkload(n, underWay int) workload {
+	name := fmt.Sprintf("echo %d B/%d", wsPayload, n)
+	if underWay > 1 {
+		name += fmt.Sprintf("×%d", underWay)
+	}
+	load := func(ctx context.Context, s *server, d time.Duration) (measured, error) {
+		return r.wsLoad(ctx, s, []string{"-addr", s.addr, "-connections", strconv.Itoa(n), "-under-way", strconv.Itoa(underWay), "-duration", d.String()})
+	}
+	return workload{name: name, cost: r.cfg.warm + r.cfg.window + time.Second,
 		run: func(ctx context.Context, s *server) (sample, error) {
-			if _, err := r.wsLoad(ctx, s, n, r.cfg.warm); err != nil {
+			if _, err := load(ctx, s, r.cfg.warm); err != nil {
 				return nil, err
 			}
-			return r.window(ctx, s, func() (measured, error) { return r.wsLoad(ctx, s, n, r.cfg.window) })
+			return r.window(ctx, s, func() (measured, error) { return load(ctx, s, r.cfg.window) })
 		}}
 }
 
 // wsLoad runs the load against s in a process of its own.
-func (r *runner) wsLoad(ctx context.Context, s *server, n int, d time.Duration) (measured, error) {
-	out, busy, err := r.runLoad(ctx, s, r.self, "load", "ws", "-addr", s.addr, "-connections", strconv.Itoa(n), "-duration", d.String())
+func (r *runner) wsLoad(ctx context.Context, s *server, args []string) (measured, error) {
+	out, busy, err := r.runLoad(ctx, s, append([]string{r.self, "load", "ws"}, args...)...)
 	if err != nil {
 		return measured{}, err
 	}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"fmt"
 	"net"
 	"runtime"
@@ -16,24 +17,29 @@ import (
 type wsLoader struct {
 	poll  int
 	conns map[int]*wsLoaded // by descriptor
-	out   []byte
+	out   []byte            // as many messages as are under way
+	sends int               // length of one
 	want  []byte
 	in    []byte
 	took  []time.Duration
 }
 
-// wsLoaded is a connection that waits for an echo.
+// wsLoaded is a connection that waits for echoes.
 type wsLoaded struct {
 	c    net.Conn
-	sent time.Time
-	got  int // bytes of it
+	sent []time.Time // of those under way, in order
+	got  int         // bytes of the next
 }
 
-// websockets echoes messages over so many connections for d.
-func websockets(addr string, connections int, d time.Duration) (res wsResult) {
+// websockets echoes messages over so many connections for d, with so many of them
+// under way on each.
+func websockets(addr string, connections, underWay int, d time.Duration) (res wsResult) {
 	runtime.LockOSThread()
-	l := &wsLoader{conns: map[int]*wsLoaded{}, in: make([]byte, 4096), took: make([]time.Duration, 0, 1<<20)}
+	l := &wsLoader{conns: map[int]*wsLoaded{}, took: make([]time.Duration, 0, 1<<20)}
 	l.out, l.want = wsMessage()
+	l.sends = len(l.out)
+	l.out = bytes.Repeat(l.out, underWay)
+	l.in = make([]byte, max(4096, underWay*len(l.want)))
 	err := l.open(addr, connections)
 	began := time.Now()
 	if err == nil {
@@ -83,7 +89,7 @@ func (l *wsLoader) open(addr string, connections int) (err error) {
 // run has each connection send, and send again when answered, until end.
 func (l *wsLoader) run(end time.Time) error {
 	for fd, c := range l.conns {
-		if err := l.send(fd, c, time.Now()); err != nil {
+		if err := l.send(fd, c, len(l.out)/l.sends, time.Now()); err != nil {
 			return err
 		}
 	}
@@ -105,27 +111,41 @@ func (l *wsLoader) run(end time.Time) error {
 	return nil
 }
 
-func (l *wsLoader) send(fd int, c *wsLoaded, now time.Time) error {
-	c.sent, c.got = now, 0
-	if n, err := unix.Write(fd, l.out); err != nil || n < len(l.out) {
+// send sends n messages.
+func (l *wsLoader) send(fd int, c *wsLoaded, n int, now time.Time) error {
+	out := l.out[:n*l.sends]
+	for range n {
+		c.sent = append(c.sent, now)
+	}
+	if n, err := unix.Write(fd, out); err != nil || n < len(out) {
 		return fmt.Errorf("%d bytes were sent: %w", n, err)
 	}
 	return nil
 }
 
-// receive takes what came, and sends the next message if that was all.
+// receive takes what came, and sends as many messages as have come back.
 func (l *wsLoader) receive(fd int, c *wsLoaded) error {
 	n, err := unix.Read(fd, l.in)
 	if err != nil || n == 0 {
 		return fmt.Errorf("the server has left: %w", err)
 	}
-	if c.got+n > len(l.want) || string(l.in[:n]) != string(l.want[c.got:c.got+n]) {
-		return fmt.Errorf("got %.40q", l.in[:n])
+	back := 0
+	now := time.Now()
+	for in := l.in[:n]; len(in) > 0; {
+		part := in[:min(len(in), len(l.want)-c.got)]
+		if back == len(c.sent) || string(part) != string(l.want[c.got:c.got+len(part)]) {
+			return fmt.Errorf("got %.40q", in)
+		}
+		in = in[len(part):]
+		if c.got += len(part); c.got == len(l.want) {
+			l.took = append(l.took, now.Sub(c.sent[back]))
+			c.got = 0
+			back++
+		}
 	}
-	if c.got += n; c.got < len(l.want) {
+	c.sent = c.sent[:copy(c.sent, c.sent[back:])]
+	if back == 0 {
 		return nil
 	}
-	now := time.Now()
-	l.took = append(l.took, now.Sub(c.sent))
-	return l.send(fd, c, now)
+	return l.send(fd, c, back, now)
 }

@@ -6,22 +6,24 @@ import (
 	"time"
 )
 
-// The load finds the echoes of both peers to be right, and a server that is none
+// The load finds the echoes of the peers to be right, and a server that is none
 // to be wrong.
 func TestWebSocketLoad(t *testing.T) {
-	for name, serve := range map[string]func(string) error{"gws": serveGWS, "coder": serveCoder} {
+	for name, serve := range map[string]func(string) error{"gws": serveGWS, "coder": serveCoder, wsFloor: serveFloor} {
 		addr := freeAddr(t)
 		go serve(addr) // ends with the test
 		waitFor(t, addr)
-		res := websockets(addr, 8, 100*time.Millisecond)
-		if res.Failed != 0 || res.Messages == 0 || res.P99 < res.P50 {
-			t.Errorf("%s: %+v", name, res)
+		for _, underWay := range []int{1, 40} {
+			res := websockets(addr, 8, underWay, 100*time.Millisecond)
+			if res.Failed != 0 || res.Messages == 0 || res.P99 < res.P50 {
+				t.Errorf("%s, %d under way: %+v", name, underWay, res)
+			}
 		}
 	}
 	addr := freeAddr(t)
 	go serveFastHTTP(addr, certificate{})
 	waitFor(t, addr)
-	if res := websockets(addr, 1, 100*time.Millisecond); res.Failed == 0 || res.FirstError == "" {
+	if res := websockets(addr, 1, 1, 100*time.Millisecond); res.Failed == 0 || res.FirstError == "" {
 		t.Errorf("no WebSocket: %+v", res)
 	}
 }
