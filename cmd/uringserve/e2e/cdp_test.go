@@ -53,7 +53,7 @@ func startBrowser(t *testing.T, args ...string) *browser {
 	theirOut.Close()
 	b := &browser{t: t, in: in, out: bufio.NewReader(out)}
 	kill := func() { syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }
-	limit := time.AfterFunc(3*patience, kill) // what waits for it then fails
+	limit := time.AfterFunc(5*patience, kill) // what waits for it then fails
 	t.Cleanup(func() {
 		limit.Stop()
 		kill()
