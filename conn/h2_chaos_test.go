@@ -4,6 +4,7 @@ import (
 	"math/rand/v2"
 	"testing"
 
+	"github.com/uringserve/uringserve/conn"
 	"github.com/uringserve/uringserve/h2"
 	"github.com/uringserve/uringserve/ring/mem"
 )
@@ -62,7 +63,9 @@ func TestSimulatorH2Chaos(t *testing.T) {
 }
 
 // excuses reports whether a connection may have broken: the network may reset it,
-// and the server has to let it go where a watch fails.
+// the server has to let it go where a watch fails, and the scheduler may have
+// starved the client until it was too slow.
 func (x *scene) excuses(p *mem.Peer) bool {
-	return x.opts.Faults.Reset > 0 && p.WasReset() || x.opts.Faults.Watch > 0
+	starved := x.Now() > conn.DefaultLimits().MinResponseRate.Grace
+	return (x.opts.Faults.Reset > 0 || starved) && p.WasReset() || x.opts.Faults.Watch > 0
 }

@@ -41,6 +41,7 @@ type loop struct {
 	spare    []*bytebufferpool.ByteBuffer // for outputs, see getOutput
 	hurried  int                          // further turns wanted
 	wsHeld   []*wsSession                 // whose callbacks may have lost the loop
+	inflates []*wsSession                 // that decompress, the one that has waited longest first
 	dateText [dateLen]byte
 	dateSec  int64
 	logAt    ring.Instant // begin of the interval in which logged counts
@@ -202,6 +203,7 @@ func (l *loop) hurry() {
 
 // OnLoop carries out orders.
 func (l *loop) OnLoop() {
+	l.inflateOne()
 	l.sendHeld()
 	if l.hurried > 0 {
 		if l.hurried--; l.hurried > 0 {

@@ -85,7 +85,11 @@ func (p *wsPeer) next() (ws.Event, error) {
 		if bad != nil {
 			return ws.Event{}, bad
 		}
-		if ev.Kind != ws.EventNone {
+		switch ev.Kind {
+		case ws.EventMore:
+			continue
+		case ws.EventNone:
+		default:
 			return ev, nil
 		}
 		n, err := p.rw.Read(p.buf)

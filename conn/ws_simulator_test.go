@@ -132,8 +132,10 @@ func wsScene(x *scene, set func(*appws.Upgrader, *conn.Limits)) *simWS {
 	h := &simWS{inside: map[*appws.Conn]bool{}}
 	u := &appws.Upgrader{Handler: h}
 	limits := conn.DefaultLimits()
-	// The scheduler may starve a client for seconds, which is then not its fault.
-	limits.MinResponseRate.BytesPerSecond, limits.MinBodyRate.BytesPerSecond = conn.Off, conn.Off
+	if !x.hostile {
+		// The scheduler may starve a client for seconds, which is not its fault.
+		limits.MinResponseRate.BytesPerSecond, limits.MinBodyRate.BytesPerSecond = conn.Off, conn.Off
+	}
 	if set != nil {
 		set(u, &limits)
 	}
@@ -222,4 +224,49 @@ func TestWebSocketCasesOnLoop(t *testing.T) {
 		}
 		s.end()
 	}
+}
+
+// wsDeflateScript is wsScript of messages that take more than one turn to
+// decompress, and of some that do not.
+func wsDeflateScript(rng *rand.Rand) (in string, want []string, pings int) {
+	x := &wsPeer{}
+	d, _ := wsClientConfig().Negotiate([]byte("permessage-deflate; server_no_context_takeover; client_no_context_takeover"))
+	x.x.Reset(wsClientConfig(), d)
+	for range 1 + rng.IntN(6) {
+		p := pattern(rng.IntN([]int{50, 20_000, 200_000}[rng.IntN(3)]))
+		for i := 0; i < len(p) && rng.IntN(2) == 0; i += 1 + rng.IntN(20) {
+			p[i] = byte(rng.Uint32())
+		}
+		b, err := x.x.AppendMessage(nil, ws.Binary, p)
+		if err != nil {
+			panic(err)
+		}
+		want, in = append(want, string(p)), in+string(b)
+		if rng.IntN(2) == 0 {
+			in += rawFrame(0x89, fmt.Sprint(pings))
+			pings++
+		}
+	}
+	return in + bye, want, pings
+}
+
+func TestSimulatorWebSocketDeflate(t *testing.T) {
+	eachSeed(t, 2, func(x *scene) {
+		h := wsScene(x, func(u *appws.Upgrader, _ *conn.Limits) { u.Compression = true })
+		x.clients(5, func(_ int, p *mem.Peer, rng *rand.Rand) error {
+			in, want, pings := wsDeflateScript(rng)
+			got, err := x.play(p, []byte(wsHandshake(deflateOffer)+in), rng)
+			if err != nil {
+				return err
+			}
+			head, rest, _ := bytes.Cut(got, []byte("\r\n\r\n"))
+			messages, pongs, code, err := replies(string(head), rest)
+			if err != nil || code != ws.NormalClosure || !slices.Equal(messages, want) || pongs > pings || pings > 0 && pongs == 0 {
+				return fmt.Errorf("%d messages, want %d; %d pongs, want %d; %s, %v", len(messages), len(want), pongs, pings, code, err)
+			}
+			return nil
+		})
+		x.over()
+		h.check()
+	})
 }

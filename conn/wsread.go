@@ -15,8 +15,9 @@ import (
 // What comes is fed to the engine where it lies, in the leased buffer, and a
 // message is given to the handler as it lies there. While a callback runs
 // without the loop, what comes is read ahead, so that Pings are answered and a
-// Close is seen: messages then wait in ahead, in copies. All of this is on loop,
-// but that the callback reads msg.
+// Close is seen: messages then wait in ahead, in copies. A message that takes long
+// to decompress is, in turns with all else that there is on loop. All of this is on
+// loop, but that the callback reads msg.
 
 // wsInput is what was received and is not done with.
 type wsInput struct {
@@ -31,6 +32,8 @@ type wsInput struct {
 	ahead *bytebufferpool.ByteBuffer // messages read ahead: kind, length, bytes; from aheadAt on
 	at    int                        // in ahead
 
+	inflating bool // a message is being decompressed; in loop.inflates
+
 	ponged   *bytebufferpool.ByteBuffer // of a Ping that is to be answered
 	answered bool                       // the loop has written to sink
 }
@@ -44,7 +47,7 @@ var errNoClose = fmt.Errorf("%w: it ended without a Close", app.ErrGone)
 // recv takes bytes from the peer, and the lease.
 func (s *wsSession) recv(b ring.Buf) {
 	s.heardNow()
-	if s.running || s.more != nil {
+	if s.running || s.more != nil || s.inflating {
 		s.recvCopy(b.Bytes())
 		b.Release()
 		return
@@ -113,9 +116,12 @@ func (s *wsSession) next() bool {
 			return true
 		case s.parted:
 			s.part()
+		case s.inflating:
+			s.tellHolding()
+			return false
 		case s.readMessage():
 			return true
-		case s.parted: // it was the last
+		case s.parted, s.inflating: // from now on
 		case s.feedMore():
 		case s.eof:
 			s.endedByPeer()
@@ -178,6 +184,12 @@ func (s *wsSession) readMessage() bool {
 			s.l.m.ws.in++
 			s.call, s.kind, s.msg, s.inSource = wsCallMessage, ev.Opcode, ev.Data, s.taken == ws.Taken{}
 			return true
+		case ev.Kind == ws.EventMore:
+			s.mu.Unlock()
+			s.keep(s.x.TakeRest())
+			s.dropSource()
+			s.inflateLater()
+			return false
 		default:
 			s.mu.Unlock()
 			s.dropSource()
@@ -255,32 +267,41 @@ func (s *wsSession) feedMore() bool {
 // readAhead reads what came while a callback runs, as far as there is room for
 // messages.
 func (s *wsSession) readAhead() {
-	if in := s.more; in != nil && s.hasRoom() {
+	if !s.inflating && s.hasRoom() {
+		in := s.more
 		s.more = nil
 		s.mu.Lock()
-		s.x.Feed(in.B)
-		for s.hasRoom() {
-			ev, err := s.x.Next()
-			if s.took(&ev, err) {
-				continue
-			}
-			if ev.Kind != ws.EventMessage {
-				break
-			}
-			if s.x.State() != ws.CloseSent {
-				s.putAhead(&ev)
-			}
+		if in != nil {
+			s.x.Feed(in.B)
 		}
+		s.putAllAhead()
 		s.mu.Unlock()
 		if rest := s.x.TakeRest(); len(rest) > 0 && !s.parted {
 			in.B = in.B[:copy(in.B, rest)]
 			s.more = in
 		} else {
-			putBuffer(in)
+			putIfHeld(&in)
 		}
 	}
 	s.tellHolding()
 	s.flushIfAny()
+}
+
+// putAllAhead keeps the messages that were fed, while there is room. s.mu is held.
+func (s *wsSession) putAllAhead() {
+	for s.hasRoom() {
+		ev, err := s.x.Next()
+		switch {
+		case s.took(&ev, err):
+		case ev.Kind == ws.EventMore:
+			s.inflateLater()
+			return
+		case ev.Kind != ws.EventMessage:
+			return
+		case s.x.State() != ws.CloseSent:
+			s.putAhead(&ev)
+		}
+	}
 }
 
 // hasRoom reports whether messages may be read ahead.

@@ -20,9 +20,10 @@ type Conn struct {
 	compressed bool
 	op         Opcode
 	text       text
-	empty      int     // frames without a byte
-	message    *buffer // what came of it, if anything is held
-	control    *buffer // what came of a control frame that is not all here
+	empty      int       // frames without a byte
+	message    *buffer   // what came of it, if anything is held
+	z          *inflater // it has come, and is being decompressed; else nil
+	control    *buffer   // what came of a control frame that is not all here
 
 	lent   *buffer // what the last Event shows
 	window *buffer // what the peer's next message may refer to
@@ -34,6 +35,10 @@ type EventKind uint8
 const (
 	// EventNone: nothing more is to be found in what was fed.
 	EventNone EventKind = iota
+	// EventMore: a message is being decompressed, and that takes a while: Next is
+	// to be called again, when others have had their turn. What was fed may be
+	// taken back until then (TakeRest), and more be fed.
+	EventMore
 	// EventMessage: a whole message. Opcode is Text or Binary, Data what is in
 	// it. A Text is UTF-8.
 	EventMessage
@@ -50,7 +55,7 @@ const (
 	numEventKinds = iota
 )
 
-var eventNames = [numEventKinds]string{"none", "message", "ping", "pong", "close"}
+var eventNames = [numEventKinds]string{"none", "more", "message", "ping", "pong", "close"}
 
 func (k EventKind) String() string { return eventNames[k] }
 
@@ -84,7 +89,8 @@ func (c *Conn) Release() {
 func (c *Conn) drop() {
 	c.message.free()
 	c.control.free()
-	c.in, c.message, c.control = nil, nil, nil
+	c.z.free()
+	c.in, c.message, c.control, c.z = nil, nil, nil, nil
 }
 
 // State is how far the closing handshake is.
@@ -94,7 +100,7 @@ func (c *Conn) State() State { return c.state }
 // whole, and for the window of a peer that may refer to earlier ones. It is
 // never more than twice what came, or 16 KiB where that is less.
 func (c *Conn) Buffered() int {
-	return c.message.size() + c.control.size() + c.lent.size() + c.window.size()
+	return c.message.size() + c.control.size() + c.lent.size() + c.window.size() + c.z.size()
 }
 
 // Feed gives c bytes that came. They are lent, and unmasked in place, until
@@ -117,12 +123,19 @@ func (c *Conn) TakeRest() []byte {
 }
 
 // Next is the next event in what was fed. An error is the last that there is:
-// what the peer sends from then on is dropped.
+// what the peer sends from then on is dropped. It decompresses a bounded amount,
+// see EventMore.
 func (c *Conn) Next() (Event, *Error) {
 	c.lent.free()
 	c.lent = nil
-	for len(c.in) > 0 {
-		e, reason := c.step()
+	for len(c.in) > 0 || c.z != nil {
+		var e Event
+		var reason Reason
+		if c.z != nil {
+			e, reason = c.inflate()
+		} else {
+			e, reason = c.step()
+		}
 		if reason != 0 {
 			c.state.transit(recvInvalid)
 			c.drop()

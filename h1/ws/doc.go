@@ -13,6 +13,7 @@
 //		}
 //		if e.Kind == ws.EventNone { break }    // b is ours again
 //		switch e.Kind {
+//		case ws.EventMore:    …                // others first
 //		case ws.EventMessage: …                // e.Data until the next Next
 //		case ws.EventPing:    out, _ = c.AppendPong(out, e.Data)
 //		case ws.EventClose:   out, _ = c.AppendClose(out, e.Code, "")

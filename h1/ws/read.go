@@ -182,19 +182,36 @@ func (c *Conn) addData(p []byte) (Event, Reason) {
 	if !whole {
 		return Event{}, 0
 	}
-	c.lent, c.message = c.message, nil
+	m := c.message
+	c.message = nil
 	if c.compressed {
-		inflated, reason := c.inflate(c.lent)
-		if reason != 0 {
-			return Event{}, reason
+		var window []byte
+		if c.window != nil {
+			window = c.window.b
 		}
-		c.lent.free()
-		c.lent = inflated
-		c.text = text{}
-		if c.op == Text && !c.text.add(inflated.b) {
-			return Event{}, InvalidUTF8
-		}
+		c.z, c.text = newInflater(m, window, c.cfg.Limits.MessageBytes), text{}
+		return Event{}, 0
 	}
+	c.lent = m
+	return c.endMessage(m.b)
+}
+
+// inflate goes on with the message that is being decompressed.
+func (c *Conn) inflate() (Event, Reason) {
+	z := c.z
+	before := len(z.out.b)
+	if reason := z.step(); reason != 0 {
+		return Event{}, reason
+	}
+	if c.op == Text && !c.text.add(z.out.b[before:]) {
+		return Event{}, InvalidUTF8
+	}
+	if z.phase != inflateOver {
+		return Event{Kind: EventMore}, 0
+	}
+	c.lent, z.out, c.z = z.out, nil, nil
+	z.free()
+	c.remember(c.lent.b)
 	return c.endMessage(c.lent.b)
 }
 

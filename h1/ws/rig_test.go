@@ -97,6 +97,7 @@ func (r *replayer) feed(b []byte) {
 			continue
 		}
 		switch e.Kind {
+		case EventMore:
 		case EventNone:
 			for i := range b {
 				b[i] = 0xdb
@@ -108,6 +109,15 @@ func (r *replayer) feed(b []byte) {
 			r.log = append(r.log, fmt.Sprintf("close %d %s", e.Code, show(e.Data)))
 		default:
 			r.log = append(r.log, fmt.Sprintf("%s %s", e.Kind, show(e.Data)))
+		}
+	}
+}
+
+// patient is c.Next until it has come to something.
+func patient(c *Conn) (Event, *Error) {
+	for {
+		if e, bad := c.Next(); bad != nil || e.Kind != EventMore {
+			return e, bad
 		}
 	}
 }

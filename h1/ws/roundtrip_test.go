@@ -48,7 +48,7 @@ func TestRoundTrip(t *testing.T) {
 					t.Fatal(err)
 				}
 				ends[1].Feed(b)
-				e, bad := ends[1].Next()
+				e, bad := patient(ends[1])
 				if bad != nil || e.Kind != EventMessage || e.Opcode != Binary || !bytes.Equal(e.Data, p) {
 					t.Fatalf("%q, %d bytes: %v %s of %d bytes", offer, n, bad, e.Kind, len(e.Data))
 				}

@@ -106,6 +106,9 @@ func readOurs(rng *rand.Rand, in []byte) string {
 			if e.Kind == ws.EventNone {
 				break
 			}
+			if e.Kind == ws.EventMore {
+				continue
+			}
 			log = append(log, fmt.Sprintf("%d:%x", e.Opcode, e.Data))
 		}
 	}
