@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"github.com/uringserve/uringserve/app"
+	appws "github.com/uringserve/uringserve/app/ws"
 )
 
 // FuzzConn has a client send anything, cut anywhere, and end anyhow. Nothing
@@ -64,4 +65,84 @@ func (f *fakeLoop) idleOrReading() {
 	f.until("handlers have ended or wait", func() bool {
 		return f.running == 0 && len(f.tasks) == 0 || readerWaits(f)
 	})
+}
+
+// FuzzWebSocketOverH2 has anything come in the DATA of a stream that an extended
+// CONNECT opened (RFC 8441), in frames cut anywhere, between those of a request. What
+// is said to it does not depend on the cuts, the connection and the request go on,
+// and nothing is left.
+func FuzzWebSocketOverH2(f *testing.F) {
+	frame := func(first byte, payload string) string {
+		return string([]byte{first, 0x80 | byte(len(payload)), 0, 0, 0, 0}) + payload
+	}
+	bye := frame(0x88, "\x03\xe8")
+	for _, in := range []string{frame(0x81, "hello") + bye, frame(0x01, "a") + frame(0x89, "p") + frame(0x80, "b") + bye,
+		frame(0xc1, "\xf2\x48\xcd\xc9\xc9\x07\x00") + bye, frame(0xc1, "\xff\xff\xff"), frame(0x81, "\xff"), frame(0x88, ""),
+		"\x81\x01a", "\x82\xff\x00\x00\x00\x00\x00\x10\x00\x01\x00\x00\x00\x00", frame(0x93, ""), bye + frame(0x81, "late"), frame(0x8a, "x")} {
+		f.Add([]byte(in), uint64(1), true)
+		f.Add([]byte(in), uint64(2), false)
+	}
+	f.Fuzz(func(t *testing.T, in []byte, seed uint64, compressed bool) {
+		if len(in) > 1<<14 {
+			return
+		}
+		whole := fuzzTunnel(t, in, compressed, nil)
+		cut := fuzzTunnel(t, in, compressed, rand.New(rand.NewPCG(seed, 0)))
+		if whole != cut {
+			t.Errorf("at once %.300q, in pieces %.300q", whole, cut)
+		}
+	})
+}
+
+// fuzzTunnel sends in, cut by rng, and answers the messages and the Close that came
+// back.
+func fuzzTunnel(t *testing.T, in []byte, compressed bool, rng *rand.Rand) string {
+	h := &wsHandler{}
+	fl, srv, c := serveWSOverH2(t, &appws.Upgrader{Handler: h, MessageBytes: 5000, Compression: compressed})
+	c.update(0, 1<<24)
+	id := c.tunnel("websocket", "/ws", "sec-websocket-version", "13", "sec-websocket-extensions", "permessage-deflate")
+	c.update(id, 1<<24)
+	fl.idle()
+	post := c.post("/")
+	for len(in) > 0 && c.answer(id).reset == nil {
+		n := len(in)
+		if rng != nil {
+			n = 1 + rng.IntN(n)
+			c.data(post, "between", false)
+		}
+		c.data(id, string(in[:n]), rng == nil && n == len(in))
+		in = in[n:]
+		fl.idle()
+	}
+	if rng != nil && c.answer(id).reset == nil && !c.answer(id).ended {
+		c.data(id, "", true)
+	}
+	c.data(post, "", true)
+	fl.idle()
+	c.wantOpen("whatever a tunnel carries")
+	if a := c.answer(post); !a.ended {
+		t.Error("the request beside it was not answered")
+	}
+	if len(h.ended) != 1 || srv.Stats().WebSocket.Active != 0 {
+		t.Errorf("told %+v, %d active", h.ended, srv.Stats().WebSocket.Active)
+	}
+	return said(c.answer(id).body)
+}
+
+// said is what a server's frames say, but for Pongs: one may answer many Pings.
+func said(b []byte) (all string) {
+	for len(b) >= 2 {
+		n, head := int(b[1]), 2
+		if n == 126 && len(b) >= 4 {
+			n, head = int(b[2])<<8+int(b[3]), 4
+		}
+		if n == 127 || len(b) < head+n {
+			return all + "?"
+		}
+		if b[0] != 0x8a {
+			all += string(b[:head+n])
+		}
+		b = b[head+n:]
+	}
+	return all
 }
