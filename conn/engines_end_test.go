@@ -1,10 +1,12 @@
 package conn_test
 
 import (
-	"bytes"
+	"bufio"
 	"context"
+	"fmt"
 	"io"
 	"net"
+	"net/http"
 	"sync"
 	"testing"
 
@@ -13,9 +15,12 @@ import (
 )
 
 // Drain with many connections queued: each that was open gets its answer, and
-// none is reset.
+// none is reset. The lull is as long as a slow machine may need.
 func TestE2EDrain(t *testing.T) {
-	onEach(t, hello, func(r *rig) {
+	cfg := hello
+	cfg.Limits = conn.DefaultLimits()
+	cfg.Limits.DrainLull = patience
+	onEach(t, cfg, func(r *rig) {
 		const n = 200
 		var cs []*net.TCPConn
 		for range n {
@@ -30,28 +35,51 @@ func TestE2EDrain(t *testing.T) {
 		var wg sync.WaitGroup
 		for _, c := range cs {
 			wg.Go(func() {
-				if _, err := io.WriteString(c, get); err != nil {
-					r.Errorf("write: %v", err)
-					return
-				}
-				b, err := io.ReadAll(c)
-				if err != nil || !bytes.HasPrefix(b, []byte("HTTP/1.1 200")) {
-					r.Errorf("got %q, %v", b, err)
+				if err := askLast(c); err != nil {
+					r.Error(err)
 				}
 				c.Close()
 			})
 		}
 		wg.Wait()
 		<-done
-		ctx, cancel := context.WithTimeout(context.Background(), patience)
-		defer cancel()
-		if err := r.srv.Wait(ctx); err != nil {
-			r.Errorf("%v, %d active", err, r.srv.Active())
-		}
+		r.drained()
 		if st := r.srv.Stats(); st.Aborted+st.Broken != 0 {
 			r.Errorf("%d aborted, %d broken", st.Aborted, st.Broken)
 		}
 	})
+}
+
+// askLast sends a request to a server that drains, or is about to: if the answer
+// says that it is the last, the end follows.
+func askLast(c net.Conn) error {
+	if _, err := io.WriteString(c, get); err != nil {
+		return err
+	}
+	br := bufio.NewReader(c)
+	resp, err := http.ReadResponse(br, nil)
+	if err != nil {
+		return err
+	}
+	if _, err := io.Copy(io.Discard, resp.Body); err != nil || resp.StatusCode != 200 {
+		return fmt.Errorf("%s, %v", resp.Status, err)
+	}
+	if resp.Close {
+		if _, err := br.ReadByte(); err != io.EOF {
+			return fmt.Errorf("after the last answer: %v", err)
+		}
+	}
+	return nil
+}
+
+// drained waits until no connection is left.
+func (r *rig) drained() {
+	r.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	if err := r.srv.Wait(ctx); err != nil {
+		r.Errorf("%v, %d active", err, r.srv.Active())
+	}
 }
 
 // Blocked handlers do not hold back others, and all are cut off by AbortAll.
@@ -73,10 +101,6 @@ func TestE2EAbortAll(t *testing.T) {
 		if n := r.srv.AbortAll(); n < 20 {
 			r.Errorf("AbortAll: %d", n)
 		}
-		ctx, cancel := context.WithTimeout(context.Background(), patience)
-		defer cancel()
-		if err := r.srv.Wait(ctx); err != nil {
-			r.Error(err)
-		}
+		r.drained()
 	})
 }

@@ -72,6 +72,7 @@ func TestE2EH2Concurrent(t *testing.T) {
 
 // Bodies of all sizes both ways, each verified, many at once.
 func TestE2EH2Echo(t *testing.T) {
+	t.Parallel()
 	onEach(t, conn.Config{Handler: app.HandlerFunc(func(r *app.Request, w *app.Response) {
 		if _, err := r.WriteTo(w); err != nil {
 			panic(err)
@@ -80,7 +81,7 @@ func TestE2EH2Echo(t *testing.T) {
 	})}, func(r *rig) {
 		client := r.h2client()
 		var wg sync.WaitGroup
-		for _, n := range []int{0, 1, 1000, 16 << 10, 16<<10 + 1, 100_000, 3_000_000, 20_000_000} {
+		for _, n := range []int{0, 1, 1000, 16 << 10, 16<<10 + 1, 100_000, 3_000_000, large} {
 			for _, length := range []bool{true, false} {
 				wg.Go(func() {
 					body := make([]byte, n)
@@ -105,21 +106,15 @@ func TestE2EH2Echo(t *testing.T) {
 	})
 }
 
-// 20 MB down and up, content verified.
+// A large body down and up, content verified.
 func TestE2EH2Large(t *testing.T) {
-	const total = 20 << 20
-	content := make([]byte, total)
-	fill(content, 20)
+	t.Parallel()
+	content := noise(large, 20)
+	send := parts(content)
 	want := fmt.Sprintf("%x", sha256.Sum256(content))
 	onEach(t, conn.Config{Handler: app.HandlerFunc(func(r *app.Request, w *app.Response) {
 		if r.Method == "GET" {
-			for rest := content; len(rest) > 0; {
-				n := min(50_000, len(rest))
-				if _, err := w.Write(rest[:n]); err != nil {
-					panic(err)
-				}
-				rest = rest[n:]
-			}
+			send.Serve(r, w)
 			return
 		}
 		sum := sha256.New()
@@ -253,11 +248,7 @@ func TestE2EH2Drain(t *testing.T) {
 		r.eng.StopAccept()
 		r.srv.Drain()
 		wg.Wait()
-		ctx, cancel := context.WithTimeout(context.Background(), patience)
-		defer cancel()
-		if err := r.srv.Wait(ctx); err != nil {
-			r.Errorf("%v, %d active", err, r.srv.Active())
-		}
+		r.drained()
 		if st := r.srv.Stats(); st.Aborted != 0 || st.Requests != uint64(served.Load()) {
 			r.Errorf("%d aborted; %d requests, %d answers came", st.Aborted, st.Requests, served.Load())
 		}

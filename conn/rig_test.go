@@ -36,8 +36,9 @@ type rig struct {
 	outlived bool // by a handler, on purpose: the engine has been closed
 }
 
-// patience bounds every wait of a test.
-const patience = 20 * time.Second
+// patience bounds every wait of a test: no test that passes waits for it, on
+// no machine, however busy.
+const patience = time.Minute
 
 // onEach runs test on every engine that is available here.
 func onEach(t *testing.T, cfg conn.Config, test func(*rig)) {

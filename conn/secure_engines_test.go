@@ -3,10 +3,8 @@ package conn_test
 import (
 	"bufio"
 	"bytes"
-	"crypto/sha256"
 	"fmt"
 	"io"
-	"math/rand/v2"
 	"net/http"
 	"strings"
 	"testing"
@@ -69,13 +67,14 @@ func TestTLSPipeline(t *testing.T) {
 
 // Bodies of all sizes both ways.
 func TestTLSEcho(t *testing.T) {
+	t.Parallel()
 	onEachSecure(t, conn.Config{Handler: app.HandlerFunc(func(q *app.Request, w *app.Response) {
 		if _, err := q.WriteTo(w); err != nil {
 			panic(err)
 		}
 	})}, func(r *rig) {
 		client := r.secureClient()
-		for _, n := range []int{0, 1, 4096, 4097, 16 << 10, 16<<10 + 1, 64 << 10, 100_000, 3_000_000, 10_000_000} {
+		for _, n := range []int{0, 1, 4096, 4097, 16 << 10, 16<<10 + 1, 64 << 10, 100_000, 3_000_000, large} {
 			for _, chunked := range []bool{false, true} {
 				body := make([]byte, n)
 				fill(body, uint64(n))
@@ -99,37 +98,10 @@ func TestTLSEcho(t *testing.T) {
 
 // A large response arrives whole at a client that reads in small pieces.
 func TestTLSLargeResponse(t *testing.T) {
-	const total = 20 << 20
-	onEachSecure(t, conn.Config{Handler: app.HandlerFunc(func(_ *app.Request, w *app.Response) {
-		rng := rand.New(rand.NewPCG(7, 7))
-		b := make([]byte, 50_000)
-		for n := 0; n < total; n += len(b) {
-			b = b[:min(cap(b), total-n)]
-			for i := range b {
-				b[i] = byte(rng.Uint32())
-			}
-			if _, err := w.Write(b); err != nil {
-				panic(err)
-			}
-		}
-	})}, func(r *rig) {
-		resp, err := r.secureClient().Get("https://" + r.addr + "/")
-		if err != nil {
-			r.Fatal(err)
-		}
-		defer resp.Body.Close()
-		sum := sha256.New()
-		n, err := io.CopyBuffer(struct{ io.Writer }{sum}, struct{ io.Reader }{resp.Body}, make([]byte, 1000))
-		want := sha256.New()
-		rng := rand.New(rand.NewPCG(7, 7))
-		b := make([]byte, total)
-		for i := range b {
-			b[i] = byte(rng.Uint32())
-		}
-		want.Write(b)
-		if err != nil || n != total || !bytes.Equal(sum.Sum(nil), want.Sum(nil)) {
-			r.Errorf("%d bytes, %v", n, err)
-		}
+	t.Parallel()
+	want := noise(large, 7)
+	onEachSecure(t, conn.Config{Handler: parts(want)}, func(r *rig) {
+		r.wantLarge(want)(r.secureClient().Get("https://" + r.addr + "/"))
 	})
 }
 

@@ -4,9 +4,8 @@ import (
 	"bytes"
 	"fmt"
 	"strings"
-	"sync/atomic"
+	"sync"
 	"testing"
-	"time"
 
 	"github.com/uringserve/uringserve/app"
 	appws "github.com/uringserve/uringserve/app/ws"
@@ -43,12 +42,14 @@ func (r *rig) ok(err error) {
 }
 
 func TestWebSocketEcho(t *testing.T) {
+	t.Parallel()
+	content := pattern(1 << 20)
 	onEach(t, wsEcho(nil), func(r *rig) {
 		for _, fields := range [][]string{nil, {deflateOffer}} {
 			p := r.openWS("", fields...)
 			for _, n := range []int{0, 1, 125, 126, 127, 1000, 4096, 16 << 10, 65535, 65536, 100_000, 1 << 20} {
-				r.ok(p.echo(ws.Binary, pattern(n)))
-				r.ok(p.echo(ws.Text, pattern(n)))
+				r.ok(p.echo(ws.Binary, content[:n]))
+				r.ok(p.echo(ws.Text, content[:n]))
 			}
 			r.ok(p.close(ws.NormalClosure, "bye"))
 		}
@@ -189,45 +190,55 @@ func TestWebSocketMessageLimit(t *testing.T) {
 // Peers that never read: what waits for them is bounded, and they are closed by
 // policy, or by the minimum rate if the writer waits.
 func TestWebSocketNeverReads(t *testing.T) {
-	limits := conn.DefaultLimits()
-	limits.MinResponseRate = conn.Rate{BytesPerSecond: 1 << 20, Grace: time.Second}
-	for _, policy := range []appws.SlowPolicy{appws.SlowWait, appws.SlowClose} {
-		ended := make(chan appws.End, 16)
-		h := &flood{ended: ended}
-		cfg := conn.Config{Limits: limits, Handler: &appws.Upgrader{Handler: h, SlowPolicy: policy}}
-		onEach(t, cfg, func(r *rig) {
-			for range 4 {
-				c := r.dial()
-				c.SetReadBuffer(4096)
-				if _, err := openWS(c, ""); err != nil {
-					r.Fatal(err)
+	for name, policy := range map[string]appws.SlowPolicy{"wait": appws.SlowWait, "close": appws.SlowClose} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel() // it waits for most of its time
+			h := &flood{ended: make(chan floodEnd, 16)}
+			onEach(t, conn.Config{Limits: impatient(), Handler: &appws.Upgrader{Handler: h, SlowPolicy: policy}}, func(r *rig) {
+				r.Parallel() // engines share h: each takes as many ends as it makes
+				for range 4 {
+					c := r.dial()
+					c.SetReadBuffer(4096)
+					if _, err := openWS(c, ""); err != nil {
+						r.Fatal(err)
+					}
 				}
-			}
-			for range 4 {
-				end := <-ended
-				if policy == appws.SlowClose && end.Code != appws.TryAgainLater || end.Err == nil {
-					r.Errorf("policy %d: told %+v", policy, end)
+				for range 4 {
+					last := <-h.ended
+					if policy == appws.SlowClose && last.end.Code != appws.TryAgainLater || last.end.Err == nil {
+						r.Errorf("told %+v", last.end)
+					}
+					if n, opened := last.most.(int); !opened || n > 256<<10+2<<10 {
+						r.Errorf("%v bytes waited", last.most)
+					}
 				}
-			}
-			eventually(r.T, "all have gone", func() bool { return r.srv.Active() == 0 })
+				eventually(r.T, "all have gone", func() bool { return r.srv.Active() == 0 })
+			})
 		})
-		if n := h.most.Load(); n > 256<<10+2<<10 {
-			t.Errorf("policy %d: %d bytes waited", policy, n)
-		}
 	}
 }
 
-// A flood writes as long as it can.
+// A flood writes as long as it can, and tells how each connection ended.
 type flood struct {
-	ended chan appws.End
-	most  atomic.Int64
+	ended chan floodEnd
+	most  sync.Map // by connection: how many bytes waited
+}
+
+type floodEnd struct {
+	most any // an int
+	end  appws.End
 }
 
 func (h *flood) Open(c *appws.Conn) {
+	most := 0
 	for p := make([]byte, 1000); c.Write(appws.Binary, p) == nil; {
-		h.most.Store(max(h.most.Load(), int64(c.Buffered())))
+		most = max(most, c.Buffered())
 	}
+	h.most.Store(c, most)
 }
 
 func (h *flood) Message(*appws.Conn, appws.Kind, []byte) {}
-func (h *flood) Close(_ *appws.Conn, end appws.End)      { h.ended <- end }
+func (h *flood) Close(c *appws.Conn, end appws.End) {
+	most, _ := h.most.LoadAndDelete(c)
+	h.ended <- floodEnd{most, end}
+}
