@@ -48,7 +48,10 @@ func TestPlantedFaults(t *testing.T) {
 	}
 	for _, f := range plantedFaults {
 		for _, style := range f.styles {
-			t.Run(fmt.Sprintf("%s/%v", f.tag, style), func(t *testing.T) { catch(t, f.tag, style) })
+			t.Run(fmt.Sprintf("%s/%v", f.tag, style), func(t *testing.T) {
+				t.Parallel()
+				catch(t, f.tag, style)
+			})
 		}
 	}
 }
