@@ -360,6 +360,27 @@ func TestH2DrainQueued(t *testing.T) {
 	}
 }
 
+// One that never speaks is not waited for: browsers have such, to spare.
+func TestH2DrainSilent(t *testing.T) {
+	f, srv := newFakeLoop(t, Config{Handler: hello})
+	srv.SetEndpoint(3, Endpoint{Protocols: HTTP2}) // as ALPN chooses it
+	before := f.connectH2()
+	srv.Drain()
+	f.turn()
+	after := f.connectH2()
+	for range 30 {
+		f.advance(DefaultLimits().DrainLull / 2)
+	}
+	for _, c := range []*h2client{before, after} {
+		c.read()
+		c.wantGoAway("there is an end", h2.CodeNoError)
+		c.end()
+	}
+	if n := srv.Stats().Timeouts[TimeoutHead]; srv.Active() != 0 || n != 0 {
+		t.Errorf("%d are left, %d were waited for", srv.Active(), n)
+	}
+}
+
 func TestH2AbortAll(t *testing.T) {
 	f, srv := newFakeLoop(t, Config{Handler: app.HandlerFunc(func(r *app.Request, w *app.Response) { <-r.Context().Done() })})
 	idle, busy := f.openH2(), f.openH2()

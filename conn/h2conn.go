@@ -269,13 +269,13 @@ func (c *h2conn) arm() {
 	switch {
 	case c.streams.count > 0 || c.x.Lingering() > 0:
 		c.lookLater()
+	case l.draining && !c.x.InHead(): // greeted or not: browsers open spare connections
+		if c.reason != TimeoutDrain || c.deadline == 0 {
+			c.awaitLull()
+		}
 	case awaits:
 		if c.reason != TimeoutHead || c.deadline == 0 {
 			c.setTimer(TimeoutHead, l.srv.limits.HeaderTimeout)
-		}
-	case l.draining:
-		if c.reason != TimeoutDrain || c.deadline == 0 {
-			c.awaitLull()
 		}
 	case c.reason != TimeoutKeepAlive || c.deadline == 0:
 		// From the last stream on: frames without a stream prolong nothing.

@@ -90,8 +90,8 @@ func TestE2EPageWithoutServer(t *testing.T) {
 }
 
 // A server that is told to end says so to its WebSockets (RFC 6455 §7.4.1), and
-// waits for none of them. With TLS a browser may have a second connection, on
-// which it has said nothing yet, and which takes the server longer to give up.
+// waits for none of them, nor for a second connection on which a browser has said
+// nothing.
 func TestE2EPageAtShutdown(t *testing.T) {
 	onBothPorts(t, func(t *testing.T, b *browser, s *server, secure bool) {
 		page := b.visit(s.url)
@@ -99,9 +99,6 @@ func TestE2EPageAtShutdown(t *testing.T) {
 		page.wantLine(3, "came after .*")
 		s.signal(syscall.SIGTERM)
 		page.wantLine(4, "closed: code 1001")
-		if secure {
-			return
-		}
 		if code := s.wait(); code != 0 {
 			t.Errorf("exit %d:\n%s", code, s.logged())
 		}
