@@ -163,9 +163,9 @@ func (f *CertificateFiles) load() (cert *cryptotls.Certificate, digest fingerpri
 		fmt.Fprintf(sum, "%d:", len(contents[i]))
 		sum.Write(contents[i])
 	}
-	pair, err := cryptotls.X509KeyPair(contents[0], contents[1])
+	pair, err := f.keyPair(contents[0], contents[1])
 	if err != nil {
-		return nil, digest, &FileError{f.Cert, err}
+		return nil, digest, err
 	}
 	if contents[2] != nil {
 		if err := checkStaple(contents[2]); err != nil {
