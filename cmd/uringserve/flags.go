@@ -32,7 +32,8 @@ Flags of serve:
                            they ask for, else the first. Files that change are read
                            again, at SIGHUP at once
   --engine NAME            auto, uring, epoll or net                 (default auto)
-  --loops N                event loops                (default: one per usable CPU)
+  --loops N                event loops (default: one per usable CPU; net: two, and
+                           four at least)
   --protocols LIST         of h1 and h2                             (default h1,h2)
   --max-body BYTES         longest request body                (default 30,000,000)
   --shutdown-delay TIME    go on accepting so long after a signal      (default 0s)

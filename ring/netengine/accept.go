@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net"
+	"net/netip"
 	"os"
 	"sync"
 	"time"
@@ -50,6 +51,9 @@ func listen(network, address string) (net.Listener, error) {
 	case "tcp", "tcp4", "tcp6", "unix":
 	default:
 		return nil, &net.OpError{Op: "listen", Net: network, Err: net.UnknownNetworkError(network)}
+	}
+	if at, err := netip.ParseAddrPort(address); err == nil && network == "tcp" && at.Addr().Is4() {
+		network = "tcp4" // package net would listen on [::] for 0.0.0.0
 	}
 	lc := net.ListenConfig{KeepAlive: -1}
 	ln, err := lc.Listen(context.Background(), network, address)

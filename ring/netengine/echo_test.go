@@ -124,6 +124,18 @@ func (e *echo) Closed()      {}
 
 func (e *echo) Detached(net.Conn) {}
 
+// An address of IPv4 is one, as with the other engines.
+func TestListenIPv4(t *testing.T) {
+	ln, err := listen("tcp", "0.0.0.0:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer ln.Close()
+	if at := ln.Addr().(*net.TCPAddr); at.IP.To4() == nil {
+		t.Errorf("bound to %v", at)
+	}
+}
+
 func TestEcho(t *testing.T) {
 	h := begin(t, Options{}, newEcho)
 	c := h.dial()
