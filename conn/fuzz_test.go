@@ -104,17 +104,19 @@ func fuzzTunnel(t *testing.T, in []byte, compressed bool, rng *rand.Rand) string
 	c.update(id, 1<<24)
 	fl.idle()
 	post := c.post("/")
+	ended := false
 	for len(in) > 0 && c.answer(id).reset == nil {
 		n := len(in)
 		if rng != nil {
 			n = 1 + rng.IntN(n)
 			c.data(post, "between", false)
 		}
-		c.data(id, string(in[:n]), rng == nil && n == len(in))
+		ended = rng == nil && n == len(in)
+		c.data(id, string(in[:n]), ended)
 		in = in[n:]
 		fl.idle()
 	}
-	if rng != nil && c.answer(id).reset == nil && !c.answer(id).ended {
+	if a := c.answer(id); !ended && !a.ended && a.reset == nil {
 		c.data(id, "", true)
 	}
 	c.data(post, "", true)
