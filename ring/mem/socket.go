@@ -144,7 +144,7 @@ func (k *kernel) push(s *socket) {
 
 // deliverable reports whether the network can do something for s.
 func (s *socket) deliverable() bool {
-	if s.dead {
+	if s.dead || s.other.dead { // its RST is on the way
 		return false
 	}
 	if len(s.out) > 0 {
