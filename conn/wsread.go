@@ -274,8 +274,11 @@ func (s *wsSession) readAhead() {
 		if in != nil {
 			s.x.Feed(in.B)
 		}
-		s.putAllAhead()
+		again := s.putAllAhead()
 		s.mu.Unlock()
+		if again {
+			s.inflateLater()
+		}
 		if rest := s.x.TakeRest(); len(rest) > 0 && !s.parted {
 			in.B = in.B[:copy(in.B, rest)]
 			s.more = in
@@ -287,21 +290,20 @@ func (s *wsSession) readAhead() {
 	s.flushIfAny()
 }
 
-// putAllAhead keeps the messages that were fed, while there is room. s.mu is held.
-func (s *wsSession) putAllAhead() {
+// putAllAhead keeps the messages that were fed, while there is room, and reports
+// whether it stopped in the midst of one (ws.EventMore). s.mu is held.
+func (s *wsSession) putAllAhead() (again bool) {
 	for s.hasRoom() {
 		ev, err := s.x.Next()
 		switch {
 		case s.took(&ev, err):
-		case ev.Kind == ws.EventMore:
-			s.inflateLater()
-			return
 		case ev.Kind != ws.EventMessage:
-			return
+			return ev.Kind == ws.EventMore
 		case s.x.State() != ws.CloseSent:
 			s.putAhead(&ev)
 		}
 	}
+	return false
 }
 
 // hasRoom reports whether messages may be read ahead.
