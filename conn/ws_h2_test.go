@@ -63,22 +63,7 @@ func (s *wsStream) hears() string {
 	a := s.answer(s.id)
 	s.x.Feed([]byte(string(a.body[s.read:])))
 	s.read = len(a.body)
-	var all []string
-	for {
-		ev, err := s.x.Next()
-		switch {
-		case err != nil:
-			return err.Error()
-		case ev.Kind == ws.EventNone:
-			return strings.Join(all, "; ")
-		case ev.Kind == ws.EventMessage:
-			all = append(all, string(ev.Data[:min(len(ev.Data), 40)]))
-		case ev.Kind == ws.EventClose:
-			all = append(all, "close "+ev.Code.String())
-		default:
-			all = append(all, ev.Kind.String()+" "+string(ev.Data))
-		}
-	}
+	return wsEvents(&s.x)
 }
 
 func (s *wsStream) wants(why, want string) {

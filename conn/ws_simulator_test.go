@@ -160,24 +160,30 @@ func (h *simWS) check() {
 	}
 }
 
+// plays has clients send what script makes, behind a handshake, until all is over.
+// Script also tells the messages that must come back, and how many Pings it has.
+func (h *simWS) plays(x *scene, handshake string, script func(*rand.Rand) (in string, want []string, pings int)) {
+	x.clients(5, func(_ int, p *mem.Peer, rng *rand.Rand) error {
+		in, want, pings := script(rng)
+		got, err := x.play(p, []byte(handshake+in), rng)
+		if err != nil {
+			return err
+		}
+		head, rest, _ := bytes.Cut(got, []byte("\r\n\r\n"))
+		messages, pongs, code, err := replies(string(head), rest)
+		if err != nil || code != ws.NormalClosure || !slices.Equal(messages, want) || pongs > pings || pings > 0 && pongs == 0 {
+			return fmt.Errorf("%d messages, want %d; %d pongs, want %d; %s, %v", len(messages), len(want), pongs, pings, code, err)
+		}
+		return nil
+	})
+	x.over()
+	h.check()
+}
+
 func TestSimulatorWebSocket(t *testing.T) {
 	eachSeed(t, 4, func(x *scene) {
 		h := wsScene(x, nil)
-		x.clients(5, func(_ int, p *mem.Peer, rng *rand.Rand) error {
-			in, want, pings := wsScript(rng)
-			got, err := x.play(p, []byte(wsHandshake()+in), rng)
-			if err != nil {
-				return err
-			}
-			head, rest, _ := bytes.Cut(got, []byte("\r\n\r\n"))
-			messages, pongs, code, err := replies(string(head), rest)
-			if err != nil || code != ws.NormalClosure || !slices.Equal(messages, want) || pongs > pings || pings > 0 && pongs == 0 {
-				return fmt.Errorf("%d messages, want %d; %d pongs, want %d; %s, %v", len(messages), len(want), pongs, pings, code, err)
-			}
-			return nil
-		})
-		x.over()
-		h.check()
+		h.plays(x, wsHandshake(), wsScript)
 	})
 }
 
@@ -253,20 +259,6 @@ func wsDeflateScript(rng *rand.Rand) (in string, want []string, pings int) {
 func TestSimulatorWebSocketDeflate(t *testing.T) {
 	eachSeed(t, 2, func(x *scene) {
 		h := wsScene(x, func(u *appws.Upgrader, _ *conn.Limits) { u.Compression = true })
-		x.clients(5, func(_ int, p *mem.Peer, rng *rand.Rand) error {
-			in, want, pings := wsDeflateScript(rng)
-			got, err := x.play(p, []byte(wsHandshake(deflateOffer)+in), rng)
-			if err != nil {
-				return err
-			}
-			head, rest, _ := bytes.Cut(got, []byte("\r\n\r\n"))
-			messages, pongs, code, err := replies(string(head), rest)
-			if err != nil || code != ws.NormalClosure || !slices.Equal(messages, want) || pongs > pings || pings > 0 && pongs == 0 {
-				return fmt.Errorf("%d messages, want %d; %d pongs, want %d; %s, %v", len(messages), len(want), pongs, pings, code, err)
-			}
-			return nil
-		})
-		x.over()
-		h.check()
+		h.plays(x, wsHandshake(deflateOffer), wsDeflateScript)
 	})
 }

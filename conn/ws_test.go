@@ -101,9 +101,14 @@ func (w *wsFake) bye(code ws.CloseCode) {
 // hears is what came since the last call, in words.
 func (w *wsFake) hears() string {
 	w.x.Feed([]byte(w.take()))
+	return wsEvents(&w.x)
+}
+
+// wsEvents is what x finds in what it was fed, in words.
+func wsEvents(x *ws.Conn) string {
 	var all []string
 	for {
-		ev, err := w.x.Next()
+		ev, err := x.Next()
 		switch {
 		case err != nil:
 			return err.Error()
@@ -112,7 +117,7 @@ func (w *wsFake) hears() string {
 		case ev.Kind == ws.EventMessage:
 			all = append(all, fmt.Sprintf("%.40s", ev.Data))
 		case ev.Kind == ws.EventClose:
-			all = append(all, fmt.Sprintf("close %d", ev.Code))
+			all = append(all, fmt.Sprintf("close %s", ev.Code))
 		default:
 			all = append(all, fmt.Sprintf("%s %s", ev.Kind, ev.Data))
 		}
@@ -300,7 +305,7 @@ func TestWSCloseTimeout(t *testing.T) {
 func TestWSCloseByUs(t *testing.T) {
 	h := &wsHandler{open: func(c *appws.Conn) { _ = c.Close(ws.NormalClosure, "") }}
 	f, srv, w := serveWS(t, &appws.Upgrader{Handler: h})
-	w.wants("at once", "close 1000")
+	w.wants("at once", "close 1000 normal closure")
 	w.wantOpen("the peer has not answered")
 	w.bye(ws.NormalClosure)
 	w.wantEnd("it has")
@@ -467,7 +472,7 @@ func TestWSPingWhileBusy(t *testing.T) {
 	w.wants("the close waits for what came before it", "")
 	close(release)
 	f.until("the end", func() bool { return w.fin || w.closed })
-	w.wants("in order", "first; second; close 1000")
+	w.wants("in order", "first; second; close 1000 normal closure")
 }
 
 // How much is read ahead is bounded: receiving pauses at MaxRequestBuffer.
@@ -536,7 +541,7 @@ func TestWSCallbackFails(t *testing.T) {
 			f, srv, w := serveWS(t, &appws.Upgrader{Handler: h, Mode: mode})
 			w.say("x")
 			f.idle()
-			w.wants(name, "close 1011")
+			w.wants(name, "close 1011 internal error")
 			w.bye(ws.InternalError)
 			f.idle()
 			w.wantEnd(name)
@@ -552,7 +557,7 @@ func TestWSCallbackFails(t *testing.T) {
 func TestWSOpenFails(t *testing.T) {
 	h := &wsHandler{open: func(*appws.Conn) { panic("boom") }}
 	f, _, w := serveWS(t, &appws.Upgrader{Handler: h})
-	w.wants("at once", "close 1011")
+	w.wants("at once", "close 1011 internal error")
 	w.break_(ring.ErrReset)
 	f.idle()
 	if len(h.ended) != 1 || h.ended[0].Code != ws.InternalError {
@@ -604,7 +609,7 @@ func TestWSDrain(t *testing.T) {
 	f, srv, w := serveWS(t, &appws.Upgrader{Handler: h})
 	srv.Drain()
 	f.turn()
-	w.wants("told", "close 1001")
+	w.wants("told", "close 1001 going away")
 	w.bye(ws.GoingAway)
 	w.wantEnd("answered")
 	f.idle()

@@ -257,17 +257,25 @@ func (s *wsSession) over(err error) {
 	s.release()
 	s.mu.Lock()
 	s.l.n.ws.closed(s.end.Code)
+	s.tally()
+	tell := s.dismiss(err)
+	s.mu.Unlock()
+	tell()
+}
+
+// dismiss forgets what was to be sent, because of err; tell has everybody know who
+// waits for s. s.mu is held, but not for tell.
+func (s *wsSession) dismiss(err error) (tell func()) {
 	s.gone = err
 	putIfHeld(&s.sink)
-	s.tally()
-	writers, asks := s.writers, s.asks
+	waiters := append(s.writers, s.asks...)
 	s.writers, s.asks = nil, nil
 	cancel := s.context.cancel(err)
-	s.mu.Unlock()
-	signal(writers)
-	signal(asks)
-	if cancel != nil {
-		cancel(err)
+	return func() {
+		signal(waiters)
+		if cancel != nil {
+			cancel(err)
+		}
 	}
 }
 

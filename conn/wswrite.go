@@ -172,17 +172,9 @@ func (s *wsSession) ask() {
 		return
 	}
 	s.mu.Lock()
-	s.gone = errNoLoop
-	putIfHeld(&s.sink)
-	writers, asks := s.writers, s.asks
-	s.writers, s.asks = nil, nil
-	cancel := s.context.cancel(errNoLoop)
+	tell := s.dismiss(errNoLoop)
 	s.mu.Unlock()
-	signal(writers)
-	signal(asks)
-	if cancel != nil {
-		cancel(errNoLoop)
-	}
+	tell()
 }
 
 // Ping is appws.Session's.

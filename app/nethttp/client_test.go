@@ -185,16 +185,21 @@ func (c *client) response() bool {
 		if resp.StatusCode == 101 {
 			return true
 		}
-		body, err := io.ReadAll(resp.Body)
-		c.say("body %s", bodyText(body))
-		if err != nil {
-			c.say("which is cut: %s", cutText(err))
-		}
-		if len(resp.Trailer) > 0 {
-			c.say("trailers\n%s", headerText(resp.Trailer))
-		}
-		return err == nil && !resp.Close
+		return c.sayBody(resp) == nil && !resp.Close
 	}
+}
+
+// sayBody reads the body and the trailers.
+func (c *client) sayBody(resp *http.Response) error {
+	body, err := io.ReadAll(resp.Body)
+	c.say("body %s", bodyText(body))
+	if err != nil {
+		c.say("which is cut: %s", cutText(err))
+	}
+	if len(resp.Trailer) > 0 {
+		c.say("trailers\n%s", headerText(resp.Trailer))
+	}
+	return err
 }
 
 // fate finds out what has become of the connection.
@@ -280,14 +285,7 @@ func (c *client) roundTrip(req *http.Request) {
 	}
 	defer resp.Body.Close()
 	c.say("%s %d\n%s", resp.Proto, resp.StatusCode, headerText(resp.Header))
-	body, err := io.ReadAll(resp.Body)
-	c.say("body %s", bodyText(body))
-	if err != nil {
-		c.say("which is cut: %s", cutText(err))
-	}
-	if len(resp.Trailer) > 0 {
-		c.say("trailers\n%s", headerText(resp.Trailer))
-	}
+	_ = c.sayBody(resp) // it was said
 }
 
 // errorText is err by its kind, as handlers tell errors.
